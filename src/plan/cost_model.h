@@ -1,0 +1,72 @@
+// What a placement costs, as figures alone: no files, no processes, no model.
+//
+//   latency = Σ over stages (time of its pieces on its device) + Σ over hops (round_trip/2 + bytes/bandwidth)
+//
+// from the source through every stage and back to the source. Where two following pieces are on one device
+// they form one stage and no hop lies between them. The way from the source to the first stage and from the
+// last stage back to the source are hops too, also when that stage is on the source (a hop through its
+// loopback). Memory of a stage: Σ weights of its pieces + the greatest activations among its pieces + its
+// input and output bytes. Memory of a device: Σ over its stages ≤ its budget.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lamina {
+
+struct PlanDevice {
+  std::string name;
+  std::uint64_t memory_budget = 0;  // bytes
+};
+
+struct PlanPiece {
+  std::string name;
+};
+
+// One piece on one device. Infinite time: it can't run there, or a constraint forbids it.
+struct PieceCost {
+  double seconds = 0;
+  std::uint64_t weight_bytes = 0;
+  std::uint64_t activation_bytes = 0;
+};
+
+struct LinkCost {
+  double round_trip = 0;  // seconds
+  double bandwidth = 0;   // bytes a second
+};
+
+struct PlacementProblem {
+  std::vector<PlanDevice> devices;
+  std::vector<PlanPiece> pieces;
+  std::vector<std::uint64_t> cut_bytes;  // pieces.size() + 1: crossing before piece k; the last is the output
+  std::vector<std::vector<PieceCost>> cost;  // [device][piece]
+  std::vector<std::vector<LinkCost>> links;  // [from][to], [i][i] included
+  std::size_t source = 0;                    // index of the device where requests enter and answers leave
+};
+
+struct PlacedStage {
+  std::size_t device = 0;
+  std::size_t first_piece = 0;  // pieces [first_piece, end_piece)
+  std::size_t end_piece = 0;
+  double seconds = 0;        // predicted time of the stage
+  double hop_seconds = 0;    // predicted time of the hop into it
+  std::uint64_t memory = 0;  // bytes
+};
+
+struct Placement {
+  std::vector<PlacedStage> stages;
+  double return_seconds = 0;  // predicted time of the hop from the last stage to the source
+  double latency = 0;         // seconds, all of the above
+};
+
+double hop_seconds(const LinkCost& link, std::uint64_t bytes);
+
+// Fills in times and memory for pieces assigned to devices (device_of[piece]). Does not check memory.
+Placement evaluate(const PlacementProblem& problem, const std::vector<std::size_t>& device_of);
+
+// Whether every device's memory suffices and every piece can run where it is.
+bool is_feasible(const PlacementProblem& problem, const Placement& placement);
+
+}  // namespace lamina

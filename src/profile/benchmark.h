@@ -1,0 +1,76 @@
+// What was measured: time and memory of every piece on every device, round trip and bandwidth of every link.
+// Kept as DIR/benchmark.json (docs/formats.md).
+#pragma once
+
+#include "base/json.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lamina {
+
+// A machine that can run stages.
+struct DeviceInfo {
+  std::string name;
+  std::string address;  // host:port of its worker; empty where Lamina starts it on this machine
+  int threads = 0;
+  std::uint64_t memory = 0;       // bytes its worker may use
+  std::uint64_t free_memory = 0;  // bytes it had left when measured, idle worker running
+};
+
+struct PieceTime {
+  double median = 0;                   // seconds of one run
+  double p10 = 0;                      // a tenth of the runs were faster
+  double p90 = 0;                      // a tenth were slower
+  std::uint64_t activation_bytes = 0;  // peak of intermediate results while it runs, outputs included
+  std::uint64_t weight_bytes = 0;      // what the engine keeps of its weights
+};
+
+// One piece on one device. No time where it can't run there; then `failure` says why.
+struct PieceMeasurement {
+  std::optional<PieceTime> time;
+  std::string failure;
+};
+
+struct Link {
+  double round_trip_min = 0;  // seconds, for an empty message
+  double round_trip_mean = 0;
+  double round_trip_max = 0;
+  double bandwidth = 0;  // bytes a second, one direction
+};
+
+struct PieceInfo {
+  std::string name;
+  std::size_t begin = 0;  // positions of cuts
+  std::size_t end = 0;
+  std::uint64_t weight_bytes = 0;
+};
+
+struct Benchmark {
+  std::string model;       // the graph's name
+  std::string model_hash;  // SHA-256 of DIR/model.json that was measured
+  std::string engine;      // name and version
+  std::int64_t batch = 1;
+  double memory_multiplier = 0.8;  // share of free memory that plans may use
+  std::vector<DeviceInfo> devices;
+  std::vector<PieceInfo> pieces;
+  std::vector<std::uint64_t> cut_bytes;  // bytes crossing at each boundary for `batch`: pieces.size() + 1
+  // piece_times[device][piece]
+  std::vector<std::vector<PieceMeasurement>> measurements;
+  // Time of the whole model in one piece divided by the sum of its pieces' times, by device: what fusion
+  // across pieces gains. 1 where the whole model can't run.
+  std::vector<double> fusion;
+  // links[from][to]; links[i][i] is the way from a device's own front end to its worker.
+  std::vector<std::vector<Link>> links;
+};
+
+Json to_json(const Benchmark& benchmark);
+// Error(corrupt) naming `where` for anything that does not fit: holes, negative or non-finite figures.
+Benchmark benchmark_from_json(const Json& json, const std::string& where);
+void save_benchmark(const std::filesystem::path& directory, const Benchmark& benchmark);
+Benchmark load_benchmark(const std::filesystem::path& directory);
+
+}  // namespace lamina

@@ -1,0 +1,34 @@
+// A sliced model on disk (docs/formats.md):
+//   DIR/model.json            the graph, its weights by hash, the positions of the useful cuts
+//   DIR/weights.safetensors   every distinct weight once, named by its SHA-256
+#pragma once
+
+#include "graph/graph.h"
+#include "slice/cuts.h"
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace lamina {
+
+struct SlicedModel {
+  Graph graph;
+  std::vector<std::string> hashes;      // content hashes of graph.weights(), in order
+  std::vector<Cut> cuts;                // every legal cut
+  std::vector<std::size_t> boundaries;  // positions of the useful cuts; pieces lie between them
+};
+
+// Hashes the weights and finds the cuts.
+SlicedModel slice_model(Graph graph);
+
+// Creates DIR (or replaces a sliced model in it; anything else there is an Error(already_exists)).
+// All or nothing: on an error, a full disk included, what was there before stands untouched.
+void save_sliced_model(const std::filesystem::path& directory, const SlicedModel& model);
+SlicedModel load_sliced_model(const std::filesystem::path& directory);
+
+// The name by which people see a piece: its layer, or "first … last".
+std::string piece_name(const SlicedModel& model, std::size_t piece);
+
+}  // namespace lamina

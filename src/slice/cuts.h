@@ -1,0 +1,35 @@
+// Where a model may be cut, and what crosses there.
+//
+// Calls of layers stand in the order of the graph. Every position between two of them is a legal cut: a set
+// of tensors crosses it (skip connections included). Position 0 is before the first layer, crossed by the
+// inputs; the last position is after the last one, crossed by the outputs.
+#pragma once
+
+#include "graph/graph.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace lamina {
+
+struct Cut {
+  std::size_t position = 0;       // this many calls of layers come before the cut
+  std::vector<ValueId> crossing;  // values needed after the cut (or outputs) that exist before it, in order
+  std::uint64_t bytes_per_item = 0;  // bytes that cross for a batch of one
+};
+
+// All positions from 0 to the number of layers, both ends included.
+std::vector<Cut> find_cuts(const Graph& graph);
+
+// The positions worth measuring: ends included, and of each run of layers through which the same bytes or
+// more flow and which cost no more than their memory traffic (activations, batch normalisation, dropout,
+// reshapes), only the last. Cutting elsewhere never helps, and engines fuse across those positions.
+std::vector<std::size_t> useful_cuts(const Graph& graph, const std::vector<Cut>& cuts);
+
+// Layers [begin, end) as a Graph of its own: inputs are what crosses at `begin`, outputs what crosses at
+// `end`, passing through untouched where the stage does not use it. Ports are named so that the outputs of
+// one stage are the inputs of the next. Weights are shared with `graph`, not copied.
+Graph extract_stage(const Graph& graph, const std::vector<Cut>& cuts, std::size_t begin, std::size_t end);
+
+}  // namespace lamina

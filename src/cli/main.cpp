@@ -1,0 +1,64 @@
+// lamina: from a Keras model on a laptop to a set of unequal machines and back.
+#include "base/error.h"
+#include "cli/commands.h"
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include <CLI/CLI.hpp>
+
+namespace {
+
+// 2 for a mistake in what was asked, 3 for a thing that isn't there, 4 for memory, 1 for all else.
+int exit_status(lamina::ErrorCode code) {
+  switch (code) {
+    case lamina::ErrorCode::invalid_argument:
+    case lamina::ErrorCode::unsupported:
+      return 2;
+    case lamina::ErrorCode::not_found:
+      return 3;
+    case lamina::ErrorCode::out_of_memory:
+      return 4;
+    default:
+      return 1;
+  }
+}
+
+int report(const char* message, int status) {
+  std::fprintf(stderr, "lamina: %s\n", message);
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Takes a Keras model from a file on a laptop to a set of unequal machines and back.",
+               "lamina"};
+  app.set_version_flag("--version", "lamina " LAMINA_VERSION);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::help);
+  lamina::cli::add_inspect(app);
+  lamina::cli::add_predict(app);
+  lamina::cli::add_slice(app);
+  lamina::cli::add_worker(app);
+  lamina::cli::add_benchmark(app);
+  lamina::cli::add_configure(app);
+  lamina::cli::add_deploy(app);
+  lamina::cli::add_status(app);
+  lamina::cli::add_clean(app);
+  lamina::cli::add_up(app);
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    // Exit status 2 as for every other mistake in what was asked; help and version end with 0.
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const lamina::Error& error) {
+    return report(error.what(), exit_status(error.code()));
+  } catch (const std::bad_alloc&) {
+    return report("out of memory", 4);
+  } catch (const std::exception& error) {
+    return report(error.what(), 1);
+  }
+}

@@ -1,5 +1,10 @@
 #include "graph/convert.h"
 
+#include "base/error.h"
+#include "base/file.h"
+#include "graph/npy.h"
+#include "support/python.h"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -8,11 +13,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include "base/error.h"
-#include "base/file.h"
-#include "graph/npy.h"
-#include "support/python.h"
 
 namespace lamina {
 namespace {

@@ -1,12 +1,12 @@
 #include "support/python.h"
 
+#include "base/file.h"
+
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
-
-#include "base/file.h"
 
 namespace lamina {
 
@@ -22,7 +22,8 @@ std::string quote(const std::string& text) {
 
 std::string run_python(const std::string& script, const std::vector<std::string>& arguments) {
   const char* interpreter = std::getenv("LAMINA_TEST_PYTHON");
-  if (interpreter == nullptr) throw std::runtime_error("LAMINA_TEST_PYTHON is not set; run the tests by ctest");
+  if (interpreter == nullptr)
+    throw std::runtime_error("LAMINA_TEST_PYTHON is not set; run the tests by ctest");
   const TemporaryDirectory directory;
   const std::string file = (directory.path() / "script.py").string();
   write_file(file, script);

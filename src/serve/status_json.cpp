@@ -1,0 +1,122 @@
+#include "serve/status_json.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace lamina {
+
+namespace {
+
+Json ends_json(const std::vector<Signature::End>& ends) {
+  Json list = Json::array();
+  for (const Signature::End& end : ends) {
+    Json shape = Json::array();
+    for (const std::int64_t size : end.type.shape) {
+      if (size == kBatch) {
+        shape.push_back(nullptr);
+      } else if (size < 0) {
+        shape.push_back(std::to_string(-size) + "*batch");
+      } else {
+        shape.push_back(size);
+      }
+    }
+    list.push_back({{"name", end.name}, {"dtype", to_string(end.type.dtype)}, {"shape", shape}});
+  }
+  return list;
+}
+
+// Addresses are host:port of a gRPC server; PAPDL's are URLs.
+Json url(const std::string& address) {
+  if (address.empty()) return nullptr;
+  return address.find("://") == std::string::npos ? "grpc://" + address : address;
+}
+
+Json service(bool good, const std::string& response) {
+  return {{"status", good ? 200 : 503}, {"response", response}};
+}
+
+}  // namespace
+
+bool is_ready(const PipelineStatus& status) {
+  return !status.stages.empty() && std::ranges::all_of(status.stages, &StageStatus::ready);
+}
+
+bool is_connected(const PipelineStatus& status) {
+  return !status.stages.empty() && std::ranges::all_of(status.stages, &StageStatus::connected);
+}
+
+Json to_json(const PipelineStatus& status) {
+  Json stages = Json::array();
+  const std::vector<std::string> services = service_names(status);
+  for (std::size_t i = 0; i < status.stages.size(); ++i) {
+    const StageStatus& stage = status.stages[i];
+    stages.push_back({{"name", stage.name},
+                      {"service", services[i]},
+                      {"worker", stage.worker},
+                      {"address", stage.address},
+                      {"memory_bytes", stage.memory},
+                      {"predicted_seconds", stage.predicted_seconds},
+                      {"measured_seconds", stage.measured_seconds},
+                      {"connected", stage.connected},
+                      {"ready", stage.ready},
+                      {"forward_address", stage.forward_address},
+                      {"error", stage.error}});
+  }
+  return {{"model", status.model},
+          {"ready", is_ready(status)},
+          {"stages", stages},
+          {"predicted_latency_seconds", status.predicted_latency},
+          {"requests",
+           {{"in_flight", status.requests_in_flight},
+            {"answered", status.requests_answered},
+            {"failed", status.requests_failed}}}};
+}
+
+Json to_json(const Signature& signature) {
+  return {{"inputs", ends_json(signature.inputs)}, {"outputs", ends_json(signature.outputs)}};
+}
+
+std::vector<std::string> service_names(const PipelineStatus& status) {
+  std::vector<std::string> names;
+  std::map<std::string, int> seen;
+  for (const StageStatus& stage : status.stages) {
+    const int count = ++seen[stage.worker];
+    names.push_back(count == 1 ? stage.worker : stage.worker + "#" + std::to_string(count));
+  }
+  return names;
+}
+
+Json activation_json(const PipelineStatus& status) {
+  Json services = Json::object();
+  const std::vector<std::string> names = service_names(status);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const StageStatus& stage = status.stages[i];
+    std::string response = stage.name + " is ready";
+    if (!stage.ready) response = stage.error.empty() ? stage.name + " is not ready" : stage.error;
+    services[names[i]] = service(stage.ready, response);
+  }
+  return services;
+}
+
+Json worker_health_json(const PipelineStatus& status) {
+  Json services = Json::object();
+  const std::vector<std::string> names = service_names(status);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const StageStatus& stage = status.stages[i];
+    const Json response = {{"forward_url", url(stage.forward_address)},
+                           {"connected", stage.connected},
+                           {"model_name", stage.name}};
+    const std::string text = response.dump(-1, ' ', false, Json::error_handler_t::replace);
+    services[names[i]] = service(stage.ready, stage.error.empty() ? text : stage.error);
+  }
+  return services;
+}
+
+Json health_json(const PipelineStatus& status) {
+  const std::string first = status.stages.empty() ? "" : status.stages.front().address;
+  return {{"forward_url", url(first)}, {"connected", is_connected(status)}};
+}
+
+}  // namespace lamina

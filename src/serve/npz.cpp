@@ -46,6 +46,8 @@ class ZipError {
 };
 
 Archive open(const Buffer& file, const std::string& where) {
+  // libzip would take an empty file for an empty archive.
+  if (!is_npz(file)) fail(ErrorCode::corrupt, "{} is no .npz: it does not begin as a zip archive", where);
   ZipError error;
   Source source(zip_source_buffer_create(file.data(), file.size(), 0, error.get()));
   if (source == nullptr) fail(ErrorCode::out_of_memory, "{}: {}", where, error.text());

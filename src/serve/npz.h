@@ -18,7 +18,7 @@ bool is_npz(const Buffer& file);
 // Error(corrupt | invalid_argument | unsupported) naming `where` and the array.
 std::vector<NamedTensor> read_npz(const Buffer& file, std::uint64_t max_bytes, const std::string& where);
 
-// An archive that holds the arrays uncompressed, as numpy.savez writes it.
+// An archive that holds the arrays, at least one, uncompressed, as numpy.savez writes it.
 Buffer write_npz(const std::vector<NamedTensor>& tensors);
 
 }  // namespace lamina

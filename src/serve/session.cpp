@@ -27,7 +27,7 @@ constexpr std::size_t kReadSize = 16 << 10;
 // While a request is answered, this much of what follows it is read ahead; more waits in the network.
 constexpr std::size_t kReadAhead = 64 << 10;
 // The orchestrator answers by its deadline; if it should not, the client is answered this much later.
-constexpr std::chrono::seconds kAnswerGrace{2};
+constexpr std::chrono::milliseconds kAnswerGrace{500};
 // How long a client that was refused in the midst of its request may go on sending before it reads the
 // answer.
 constexpr std::chrono::seconds kLingerTime{5};

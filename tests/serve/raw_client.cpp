@@ -98,6 +98,11 @@ RawResponse RawClient::receive(bool head) {
   return response;
 }
 
+bool RawClient::readable() {
+  pollfd entry{socket_, POLLIN, 0};
+  return !pending_.empty() || ::poll(&entry, 1, 0) == 1;
+}
+
 bool RawClient::closed() { return pending_.empty() && !more(); }
 
 std::string post_input(std::string_view body, const std::string& target, const std::string& headers) {

@@ -28,6 +28,8 @@ class RawClient {
   // The next response; `head` when it was asked for with HEAD. Throws when the connection ends before it is
   // whole.
   RawResponse receive(bool head = false);
+  // Whether something has come that was not received yet.
+  bool readable();
   // Whether the server closes the connection within ten seconds, sending nothing more.
   bool closed();
   void close();

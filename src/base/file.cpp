@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -155,13 +156,25 @@ TemporaryDirectory::~TemporaryDirectory() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-Buffer spill_to_disk(std::span<const std::byte> bytes) {
+WritableSpill create_spill(std::size_t size) {
+  if (size == 0) return {};
   std::string pattern = (std::filesystem::temp_directory_path() / "lamina-XXXXXX").string();
   const Descriptor descriptor(::mkostemp(pattern.data(), O_CLOEXEC));
   if (descriptor.get() < 0) fail_with_errno(errno, fmt::format("can't create '{}'", pattern));
   ::unlink(pattern.c_str());
-  write_all(descriptor.get(), bytes, pattern);
-  return map_descriptor(descriptor.get(), bytes.size(), pattern);
+  const int error = ::posix_fallocate(descriptor.get(), 0, static_cast<off_t>(size));
+  if (error != 0) fail_with_errno(error, fmt::format("can't reserve {} bytes in '{}'", size, pattern));
+  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.get(), 0);
+  if (address == MAP_FAILED) fail_with_errno(errno, fmt::format("can't map '{}' ({} bytes)", pattern, size));
+  std::shared_ptr<const void> owner(
+      address, [size](const void* mapped) { ::munmap(const_cast<void*>(mapped), size); });
+  return {std::move(owner), {static_cast<std::byte*>(address), size}};
+}
+
+Buffer spill_to_disk(std::span<const std::byte> bytes) {
+  const WritableSpill spill = create_spill(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), spill.bytes.begin());
+  return {spill.owner, spill.bytes};
 }
 
 }  // namespace lamina

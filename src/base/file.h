@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,8 +63,16 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-// A fresh file of no name, mapped read-only after it has been filled: its pages belong to the disk, not to
-// the process's anonymous memory. `bytes` are copied into it.
+// A fresh file of no name, mapped for writing. Its pages belong to the disk, not to the process's anonymous
+// memory. The space is reserved: a full disk is an Error(io) here, not a crash on writing. The owner keeps
+// the mapping alive.
+struct WritableSpill {
+  std::shared_ptr<const void> owner;
+  std::span<std::byte> bytes;
+};
+WritableSpill create_spill(std::size_t size);
+
+// The same, filled with a copy of `bytes`.
 Buffer spill_to_disk(std::span<const std::byte> bytes);
 
 }  // namespace lamina

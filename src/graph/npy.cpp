@@ -1,14 +1,14 @@
 #include "graph/npy.h"
 
+#include "base/error.h"
+#include "base/file.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
 #include <optional>
 #include <utility>
-
-#include "base/error.h"
-#include "base/file.h"
 
 namespace lamina {
 
@@ -23,7 +23,8 @@ struct Kind {
   std::string_view code;  // NumPy's letter and size
 };
 
-// bfloat16 has no code of NumPy's own; ml_dtypes writes it as 2 raw bytes, which says too little to be read back.
+// bfloat16 has no code of NumPy's own; ml_dtypes writes it as 2 raw bytes, which says too little to be read
+// back.
 constexpr std::array<Kind, 12> kKinds = {{{DType::f64, "f8"},
                                           {DType::f32, "f4"},
                                           {DType::f16, "f2"},
@@ -77,8 +78,8 @@ class HeaderParser {
 
  private:
   [[noreturn]] void broken(const std::string& what) const {
-    fail(ErrorCode::corrupt, "{}: the .npy header breaks off at {}, expected descr, fortran_order and shape", where_,
-         what);
+    fail(ErrorCode::corrupt, "{}: the .npy header breaks off at {}, expected descr, fortran_order and shape",
+         where_, what);
   }
   void skip_space() {
     while (!text_.empty() && (text_[0] == ' ' || text_[0] == '\n')) text_.remove_prefix(1);
@@ -156,7 +157,8 @@ void reorder(const std::byte* from, std::byte* to, const Shape& shape, std::size
   std::vector<std::int64_t> index(shape.size(), 0);
   for (std::size_t i = 0; i < count; ++i) {
     std::size_t offset = 0;
-    for (std::size_t axis = 0; axis < shape.size(); ++axis) offset += static_cast<std::size_t>(index[axis]) * strides[axis];
+    for (std::size_t axis = 0; axis < shape.size(); ++axis)
+      offset += static_cast<std::size_t>(index[axis]) * strides[axis];
     std::memcpy(to + i * size, from + offset * size, size);
     for (std::size_t axis = shape.size(); axis-- > 0;) {
       if (++index[axis] < shape[axis]) break;
@@ -179,7 +181,9 @@ Tensor read_npy(const Buffer& file, const std::string& where) {
   if (!text.starts_with(kMagic) || text.size() < 10) {
     fail(ErrorCode::corrupt, "{}: not an .npy file, expected it to begin with \\x93NUMPY", where);
   }
-  const auto byte_at = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(text[i])); };
+  const auto byte_at = [&](std::size_t i) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(text[i]));
+  };
   const std::size_t version = byte_at(6);
   if (version < 1 || version > 3) {
     fail(ErrorCode::unsupported, "{}: .npy version {}, expected 1 to 3", where, version);
@@ -192,15 +196,16 @@ Tensor read_npy(const Buffer& file, const std::string& where) {
     length |= byte_at(10) << 16U | byte_at(11) << 24U;
   }
   if (length > kMaxHeader || text.size() - begin < length) {
-    fail(ErrorCode::corrupt, "{}: an .npy header of {} bytes, expected at most {} of the {} there", where, length,
-         kMaxHeader, text.size() - begin);
+    fail(ErrorCode::corrupt, "{}: an .npy header of {} bytes, expected at most {} of the {} there", where,
+         length, kMaxHeader, text.size() - begin);
   }
   const auto header = HeaderParser(text.substr(begin, length), where).parse();
   const bool big_endian = header.descr.starts_with('>');
   if (header.descr.empty() || std::string_view("<>|=").find(header.descr[0]) == std::string_view::npos) {
     fail(ErrorCode::unsupported, "{}: an array of dtype '{}', expected plain numbers", where, header.descr);
   }
-  const TensorType type{find_dtype(std::string_view(header.descr).substr(1), header.descr, where), header.shape};
+  const TensorType type{find_dtype(std::string_view(header.descr).substr(1), header.descr, where),
+                        header.shape};
   std::uint64_t expected = 0;
   try {
     expected = byte_size(type, 1);
@@ -209,7 +214,8 @@ Tensor read_npy(const Buffer& file, const std::string& where) {
   }
   const Buffer data = file.slice(begin + length, text.size() - begin - length);
   if (data.size() != expected) {
-    fail(ErrorCode::corrupt, "{}: {} bytes of data, expected {} for {}", where, data.size(), expected, to_string(type));
+    fail(ErrorCode::corrupt, "{}: {} bytes of data, expected {} for {}", where, data.size(), expected,
+         to_string(type));
   }
   const std::size_t size = size_of(type.dtype);
   const bool row_major = !header.fortran_order || type.shape.size() < 2;
@@ -227,7 +233,8 @@ Tensor read_npy(const Buffer& file, const std::string& where) {
 Tensor load_npy(const std::filesystem::path& path) { return read_npy(map_file(path), path.string()); }
 
 std::string npy_header(const TensorType& type) {
-  const auto kind = std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& k) { return k.dtype == type.dtype; });
+  const auto kind =
+      std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& k) { return k.dtype == type.dtype; });
   if (kind == kKinds.end()) {
     fail(ErrorCode::unsupported, "an .npy file has no way to say {}", to_string(type.dtype));
   }
@@ -253,7 +260,8 @@ Buffer write_npy(const Tensor& tensor) {
   const std::size_t size = header.size() + tensor.data().size();
   auto block = allocate_bytes(size);
   std::memcpy(block.get(), header.data(), header.size());
-  if (!tensor.data().empty()) std::memcpy(block.get() + header.size(), tensor.data().data(), tensor.data().size());
+  if (!tensor.data().empty())
+    std::memcpy(block.get() + header.size(), tensor.data().data(), tensor.data().size());
   return Buffer::take(std::move(block), size);
 }
 

@@ -16,7 +16,8 @@ namespace lamina {
 std::map<std::string, Tensor> read_safetensors(const Buffer& file, const std::string& where);
 std::map<std::string, Tensor> load_safetensors(const std::filesystem::path& path);
 
-// Writes all or nothing. Data of each tensor starts at a multiple of 64 bytes in the file.
+// Writes all or nothing. Every tensor starts at a multiple of its element size, and of 64 bytes as long as
+// the sizes before it allow; the format has no padding.
 void save_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
 
 }  // namespace lamina

@@ -101,8 +101,19 @@ std::vector<Tensor> read_inputs(const Buffer& body, const Signature& signature, 
     }
     inputs.push_back(read_npy(body, "the body"));
   }
-  for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i] = as_input(inputs[i], signature.inputs[i]);
-  check_inputs(signature, inputs);
+  std::string sent;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const DType dtype = inputs[i].dtype();
+    inputs[i] = as_input(inputs[i], signature.inputs[i]);
+    if (dtype != inputs[i].dtype()) {
+      sent += fmt::format(" ('{}' was sent as {})", signature.inputs[i].name, to_string(dtype));
+    }
+  }
+  try {
+    check_inputs(signature, inputs);
+  } catch (const Error& error) {
+    fail(error.code(), "{}{}", error.what(), sent);
+  }
   return inputs;
 }
 

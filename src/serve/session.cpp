@@ -68,6 +68,8 @@ void Session::start() {
 void Session::start_refusing() {
   asio::post(socket_.get_executor(), [self = shared_from_this()] {
     self->request_begin_ = Clock::now();
+    self->context_.metrics.request_started();
+    self->counted_ = true;
     self->unread_ = true;
     self->fail_request(503, "resource_exhausted", "there are too many connections");
   });
@@ -182,7 +184,7 @@ void Session::on_header(const error_code& error) {
   parser_->body_limit(limit);
   parser_->eager(true);
   body_begin_ = Clock::now();
-  if (request.count(http::field::expect) > 0) {
+  if (request.version() >= 11 && request.count(http::field::expect) > 0) {
     send_continue();
   } else {
     read_body();

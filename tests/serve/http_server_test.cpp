@@ -582,6 +582,8 @@ TEST_F(HttpServerTest, TooManyConnectionsAreToldSo) {
   int status = 503;
   while (status != 200 && !deadline.passed()) status = fetch(port, get("/health/live")).status;
   EXPECT_EQ(status, 200);
+  EXPECT_NE(fetch(port, get("/metrics")).body.find("lamina_http_requests_total{code=\"503\",path=\"other\"}"),
+            std::string::npos);
 }
 
 TEST_F(HttpServerTest, APortInUseIsAnErrorThatNamesIt) {

@@ -72,6 +72,14 @@ TEST(ModelIo, FractionsAreNotCutOffForAnIntegerInput) {
       "no error");
 }
 
+TEST(ModelIo, AWrongShapeNamesTheTypeThatWasSent) {
+  const Buffer body = write_npy(Tensor::of({2, 4}, std::vector<std::int64_t>(8)));
+  const std::string error = error_of(body, one_input(DType::f32));
+  EXPECT_NE(error.find("(2, 4)"), std::string::npos) << error;
+  EXPECT_NE(error.find("float32 (batch, 3)"), std::string::npos) << error;
+  EXPECT_NE(error.find("'x' was sent as int64"), std::string::npos) << error;
+}
+
 TEST(ModelIo, SeveralInputsComeByNameInAnyOrder) {
   const std::vector<Tensor> inputs =
       read_inputs(write_npz({{"index", index()}, {"image", image()}}), two_inputs(), "", kMegabyte);

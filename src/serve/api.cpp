@@ -46,7 +46,9 @@ Reply reply_of_exception() {
   }
 }
 
-const std::array<std::string_view, 3> kMethods = {"GET", "GET, HEAD", "POST"};
+constexpr std::string_view kGet = "GET";
+constexpr std::string_view kGetOrHead = "GET, HEAD";
+constexpr std::string_view kPost = "POST";
 
 }  // namespace
 
@@ -59,17 +61,17 @@ void Api::join() { pool_.join(); }
 
 const Api::Route* Api::find(std::string_view path) {
   static const std::array<Route, 11> routes = {{
-      {"/", kMethods[1], false, &Api::page},
-      {"/input", kMethods[2], false, &Api::input},
-      {"/connect", kMethods[0], true, &Api::connect},
-      {"/activate", kMethods[0], true, &Api::activate},
-      {"/healthcheck", kMethods[1], false, &Api::health},
-      {"/workerhealthcheck", kMethods[1], true, &Api::worker_health},
-      {"/health/live", kMethods[1], false, &Api::live},
-      {"/health/ready", kMethods[1], false, &Api::ready},
-      {"/metrics", kMethods[1], false, &Api::metrics},
-      {"/status", kMethods[1], false, &Api::status},
-      {"/classes", kMethods[1], false, &Api::classes},
+      {"/", kGetOrHead, false, &Api::page},
+      {"/input", kPost, false, &Api::input},
+      {"/connect", kGet, true, &Api::connect},
+      {"/activate", kGet, true, &Api::activate},
+      {"/healthcheck", kGetOrHead, false, &Api::health},
+      {"/workerhealthcheck", kGetOrHead, true, &Api::worker_health},
+      {"/health/live", kGetOrHead, false, &Api::live},
+      {"/health/ready", kGetOrHead, false, &Api::ready},
+      {"/metrics", kGetOrHead, false, &Api::metrics},
+      {"/status", kGetOrHead, false, &Api::status},
+      {"/classes", kGetOrHead, false, &Api::classes},
   }};
   for (const Route& route : routes) {
     if (route.path == path) return &route;

@@ -24,7 +24,7 @@ namespace lamina {
 
 // Beast's BodyReader. The parser's body_limit bounds what is kept.
 struct RequestBody {
-  struct value_type {
+  struct value_type {  // NOLINT(readability-identifier-naming): Beast's name
     std::shared_ptr<std::byte[]> bytes;
     std::size_t size = 0;
     std::size_t capacity = 0;
@@ -34,7 +34,7 @@ struct RequestBody {
 
   static std::uint64_t size(const value_type& body) { return body.size; }
 
-  class reader {
+  class reader {  // NOLINT(readability-identifier-naming): Beast's name
    public:
     template <bool isRequest, class Fields>
     reader(boost::beast::http::header<isRequest, Fields>&, value_type& body) : body_(body) {}
@@ -86,7 +86,7 @@ struct ReplyBody {
     return size;
   }
 
-  class writer {
+  class writer {  // NOLINT(readability-identifier-naming): Beast's name
    public:
     using const_buffers_type = std::vector<boost::asio::const_buffer>;
 

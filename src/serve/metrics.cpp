@@ -17,8 +17,9 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 
 // From half a millisecond to a minute, in steps of 1, 2.5, 5.
-const prometheus::Histogram::BucketBoundaries kSeconds = {
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60};
+prometheus::Histogram::BucketBoundaries bucket_seconds() {
+  return {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60};
+}
 
 MetricFamily family(std::string name, std::string help, MetricType type) {
   MetricFamily made;
@@ -106,7 +107,7 @@ void Metrics::request_started() { in_flight_.Increment(); }
 void Metrics::request_finished(const std::string& route, unsigned code, double seconds) {
   in_flight_.Decrement();
   requests_.Add({{"path", route}, {"code", std::to_string(code)}}).Increment();
-  seconds_.Add({{"path", route}}, kSeconds).Observe(seconds);
+  seconds_.Add({{"path", route}}, bucket_seconds()).Observe(seconds);
 }
 
 void Metrics::body_received(std::uint64_t bytes) { received_.Increment(static_cast<double>(bytes)); }

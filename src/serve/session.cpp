@@ -1,7 +1,9 @@
 #include "serve/session.h"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -39,11 +41,12 @@ std::string http_date() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
   ::gmtime_r(&now, &parts);
-  constexpr std::string_view days = "SunMonTueWedThuFriSat";
-  constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} GMT", days.substr(3 * parts.tm_wday, 3),
-                     parts.tm_mday, months.substr(3 * parts.tm_mon, 3), 1900 + parts.tm_year, parts.tm_hour,
-                     parts.tm_min, parts.tm_sec);
+  static constexpr std::array<std::string_view, 7> kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                               "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} GMT", kDays.at(parts.tm_wday), parts.tm_mday,
+                     kMonths.at(parts.tm_mon), 1900 + parts.tm_year, parts.tm_hour, parts.tm_min,
+                     parts.tm_sec);
 }
 
 Reply too_large(const std::string& size, std::uint64_t limit) {
@@ -396,11 +399,9 @@ void Session::on_sent(const error_code& error) {
   disarm();
   count_request(error ? 499 : response_->result_int());
   release_budget();
-  if (error) {
-    close();
-  } else if (keep_alive_) {
+  if (!error && keep_alive_) {
     next_request();
-  } else if (unread_) {
+  } else if (!error && unread_) {
     linger();
   } else {
     close();

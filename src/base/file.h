@@ -72,6 +72,9 @@ struct WritableSpill {
 };
 WritableSpill create_spill(std::size_t size);
 
+// The same without reserving: it takes space only where it is written, and writing to a full disk is SIGBUS.
+WritableSpill create_sparse_spill(std::size_t size);
+
 // The same, filled with a copy of `bytes`.
 Buffer spill_to_disk(std::span<const std::byte> bytes);
 

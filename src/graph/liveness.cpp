@@ -5,6 +5,15 @@
 
 namespace lamina {
 
+ValueId origin_of(const Graph& graph, ValueId value) {
+  while (graph.values()[value].kind == Value::Kind::node) {
+    const Node& node = graph.nodes()[graph.values()[value].source];
+    if (node.op->name != "identity" && node.op->name != "dropout") break;
+    value = node.inputs[0];
+  }
+  return value;
+}
+
 namespace {
 
 // The value whose bytes a value shares: itself, or the input of a reshape, an identity or a dropout.

@@ -12,4 +12,7 @@ namespace lamina {
 // input. An engine that fuses ops needs less, one that pads or reorders needs more.
 std::uint64_t peak_activation_bytes(const Graph& graph, std::int64_t batch);
 
+// The value whose bytes `value` is when inferring: itself, or what an identity or a dropout was given.
+ValueId origin_of(const Graph& graph, ValueId value);
+
 }  // namespace lamina

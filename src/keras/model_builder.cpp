@@ -216,7 +216,7 @@ class ModelBuilder {
       for (const auto& output : outputs) values.push_back(output.second);
       return values;
     }
-    const LayerFunction lower = find_function(entry);
+    const LayerFunction lower = find_function(entry, inputs.size());
     if (lower == nullptr) {
       fail(ErrorCode::unsupported, "{}: layers of this class can't be read yet", describe(entry));
     }
@@ -241,18 +241,21 @@ class ModelBuilder {
     return outputs;
   }
 
-  LayerFunction find_function(const LayerEntryOfModel& entry) const {
-    const std::string module =
-        entry.json.value("module", Json("")).is_string() ? entry.json.value("module", "") : "";
-    if (module.starts_with("keras.src.ops") || module.starts_with("keras.ops"))
-      return find_operation(entry.class_name);
+  LayerFunction find_function(const LayerEntryOfModel& entry, std::size_t tensors) const {
+    const Json module = entry.json.value("module", Json());
+    const bool operation = module.is_string() && module.get<std::string>().starts_with("keras.src.ops");
+    if (operation) return find_operation(entry.class_name);
     if (entry.class_name == "TFOpLambda") {
       const Json function = entry.instance->config.value("function", Json());
       return function.is_string() ? find_tensorflow_function(function.get<std::string>()) : nullptr;
     }
     // Classes registered by a package: "Custom>LayerScale".
-    const std::size_t mark = entry.class_name.rfind('>');
-    return find_layer(mark == std::string::npos ? entry.class_name : entry.class_name.substr(mark + 1));
+    const std::string class_name = entry.class_name.substr(entry.class_name.rfind('>') + 1);
+    // An .h5 file of Keras 3 leaves the module out: the operation Add has one tensor and a number, the layer
+    // Add has two.
+    const LayerFunction layer = find_layer(class_name);
+    const LayerFunction by_name = find_operation(class_name);
+    return layer == nullptr || (by_name != nullptr && tensors == 1) ? by_name : layer;
   }
 
   // --- Sequential ---
@@ -276,10 +279,7 @@ class ModelBuilder {
   }
 
   static Json find_sequential_shape(const Json& config, const std::vector<LayerEntryOfModel>& entries) {
-    for (const LayerEntryOfModel& entry : entries) {
-      if (const Json* shape = find_batch_shape(entry.instance->config)) return *shape;
-      break;
-    }
+    if (const Json* shape = find_batch_shape(entries.front().instance->config)) return *shape;
     if (config.is_object()) {
       for (const char* key : {"build_input_shape", "build_config"}) {
         const Json value = config.value(key, Json());

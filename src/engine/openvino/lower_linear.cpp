@@ -2,10 +2,10 @@
 #include "base/error.h"
 #include "engine/openvino/lowering.h"
 
-#include <numeric>
+#include <algorithm>
+#include <cstdint>
 #include <vector>
 
-#include <openvino/op/constant.hpp>
 #include <openvino/op/convolution.hpp>
 #include <openvino/op/group_conv.hpp>
 #include <openvino/op/matmul.hpp>
@@ -96,6 +96,29 @@ void lower_conv(Lowering& lowering, const Node& node) {
   lowering.set(node.outputs[0], result, Layout::channels_first);
 }
 
+// The transpose of the convolution that maps an axis of `output` places to `input` ones: what that would pad
+// is cut off, and places it would not reach are added at the end.
+struct Trim {
+  ov::CoordinateDiff before;
+  ov::CoordinateDiff after;
+  ov::CoordinateDiff extra;
+};
+
+Trim trim_of(const Shape& input, const Shape& output, const Shape& kernel, const Geometry& geometry) {
+  Trim trim;
+  for (std::size_t axis = 0; axis < geometry.strides.size(); ++axis) {
+    const auto stride = static_cast<std::int64_t>(geometry.strides[axis]);
+    const auto extent = (kernel[axis] - 1) * static_cast<std::int64_t>(geometry.dilations[axis]) + 1;
+    const std::int64_t total = (input[axis + 1] - 1) * stride + extent - output[axis + 1];
+    const std::int64_t cut = std::max<std::int64_t>(total, 0);
+    const std::int64_t before = geometry.padding == ov::op::PadType::VALID ? 0 : cut / 2;
+    trim.before.push_back(before);
+    trim.after.push_back(cut - before);
+    trim.extra.push_back(std::max<std::int64_t>(-total, 0));
+  }
+  return trim;
+}
+
 // Kernel (spatial…, out, in) to (in, out, spatial…).
 void lower_conv_transpose(Lowering& lowering, const Node& node) {
   const Tensor& kernel = expect_weight(lowering, node).data;
@@ -103,12 +126,12 @@ void lower_conv_transpose(Lowering& lowering, const Node& node) {
   std::vector<std::size_t> axes = {spatial + 1, spatial};
   for (std::size_t axis = 0; axis < spatial; ++axis) axes.push_back(axis);
   const Geometry geometry = geometry_of(node, spatial);
-  const Shape& shape = lowering.graph().type(node.outputs[0]).shape;
-  const Output size = ov::op::v0::Constant::create(
-      ov::element::i64, {spatial}, std::vector<std::int64_t>(shape.begin() + 1, shape.end() - 1));
+  const Trim trim = trim_of(lowering.graph().type(node.inputs[0]).shape,
+                            lowering.graph().type(node.outputs[0]).shape, kernel.shape(), geometry);
   const Output result = std::make_shared<ov::op::v1::ConvolutionBackpropData>(
-      lowering.get(node.inputs[0], Layout::channels_first), make_permuted_constant(kernel, kernel.shape(), axes),
-      size, geometry.strides, geometry.no_pads, geometry.no_pads, geometry.dilations, geometry.padding);
+      lowering.get(node.inputs[0], Layout::channels_first),
+      make_permuted_constant(kernel, kernel.shape(), axes), geometry.strides, trim.before, trim.after,
+      geometry.dilations, ov::op::PadType::EXPLICIT, trim.extra);
   lowering.set(node.outputs[0], result, Layout::channels_first);
 }
 

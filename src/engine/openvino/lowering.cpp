@@ -1,6 +1,7 @@
 #include "engine/openvino/lowering.h"
 
 #include "base/error.h"
+#include "graph/liveness.h"
 
 #include <algorithm>
 #include <string>
@@ -157,6 +158,10 @@ void Lowering::set(ValueId value, Output output, Layout layout) {
       std::move(output);
 }
 
+bool passes_through(const Graph& graph, const Port& output) {
+  return graph.values()[origin_of(graph, output.value)].kind == Value::Kind::input;
+}
+
 std::shared_ptr<ov::Model> Lowering::run() {
   ov::ParameterVector parameters;
   for (const Port& port : graph_.inputs()) {
@@ -190,7 +195,7 @@ std::shared_ptr<ov::Model> Lowering::run() {
   }
   ov::ResultVector results;
   for (const Port& port : graph_.outputs()) {
-    if (graph_.values()[port.value].kind == Value::Kind::input) continue;
+    if (passes_through(graph_, port)) continue;
     results.push_back(std::make_shared<ov::op::v0::Result>(get(port.value, Layout::channels_last)));
   }
   return std::make_shared<ov::Model>(results, parameters, graph_.name());

@@ -29,7 +29,7 @@ class Lowering {
       : graph_(graph), batch_(batch), values_(graph.values().size()) {}
 
   // Inputs and outputs of the model stand in the order of the graph's, weights' memory is used where it lies.
-  // Outputs that are inputs of the graph are left out. Throws Error(unsupported) naming op and layer.
+  // Outputs that pass through are left out. Throws Error(unsupported) naming op and layer.
   std::shared_ptr<ov::Model> run();
 
   // --- for the functions that lower ops ---
@@ -65,6 +65,9 @@ class Lowering {
   std::int64_t batch_;
   std::vector<Known> values_;
 };
+
+// Whether an output is an input that nothing computes on: the engine hands it on without OpenVINO.
+bool passes_through(const Graph& graph, const Port& output);
 
 ov::element::Type element_type(DType dtype);
 

@@ -92,9 +92,8 @@ class OpenVinoExecutable : public Executable {
       : core_(std::move(core)), graph_(graph), options_(options), signature_(signature_of(graph)) {
     for (const Weight& weight : graph.weights()) memory_.weights += weight.data.data().size();
     memory_.activations = peak_activation_bytes(graph, options.batch);
-    computes_ = std::any_of(graph.outputs().begin(), graph.outputs().end(), [&](const Port& output) {
-      return graph.values()[output.value].kind != Value::Kind::input;
-    });
+    computes_ = std::any_of(graph.outputs().begin(), graph.outputs().end(),
+                            [&](const Port& output) { return !passes_through(graph, output); });
     if (computes_) expected_ = compile(options.batch);
   }
 
@@ -114,7 +113,7 @@ class OpenVinoExecutable : public Executable {
       }
     }
     for (std::size_t i = 0; i < outputs.size(); ++i) {
-      const Value& value = graph_.values()[graph_.outputs()[i].value];
+      const Value& value = graph_.values()[origin_of(graph_, graph_.outputs()[i].value)];
       if (value.kind == Value::Kind::input) outputs[i] = inputs[value.source];
     }
     return outputs;
@@ -152,7 +151,7 @@ class OpenVinoExecutable : public Executable {
     std::size_t result = 0;
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const Port& port = graph_.outputs()[i];
-      if (graph_.values()[port.value].kind == Value::Kind::input) continue;
+      if (passes_through(graph_, port)) continue;
       const TensorType& type = signature_.outputs[i].type;
       const TensorType concrete{type.dtype, at_batch(type.shape, batch)};
       const std::size_t size = byte_size(concrete, 1);

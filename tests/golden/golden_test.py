@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Makes models with the real Keras, saves them, and has golden_check compare every answer.
+
+Usage: golden_test.py CHECKER zoo | zoo2 | emotion MODEL | applications fast|full [--shard I/N] [--only NAME]
+zoo2 is the zoo built and saved by Keras 2 (tf_keras). One case is made, checked and removed at a time.
+"""
+import argparse
+import inspect
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy
+
+from randomize import randomize
+from zoo import ZOO
+
+# The smallest pictures that the architectures of Keras take, a little beyond where some of them would pool to nothing.
+SMALL = {"InceptionV3": 96, "InceptionResNetV2": 96, "Xception": 80, "NASNetLarge": 64, "NASNetMobile": 64,
+         "DenseNet121": 64, "DenseNet169": 64, "DenseNet201": 64}
+SMALL_OTHERWISE = 64
+# In the fast suite the largest architectures are left to the full one, which is run as they come.
+LARGE = {"ConvNeXtXLarge", "ConvNeXtLarge", "EfficientNetB7", "EfficientNetV2L"}
+
+
+class Runner:
+    def __init__(self, checker: str):
+        self.checker = checker
+        self.passed = 0
+        self.failed = []
+
+    def run(self, name: str, save, cuts) -> None:
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-golden-"))
+        try:
+            case = save(folder / name)
+            case["cuts"] = cuts
+            (folder / name / "case.json").write_text(json.dumps(case))
+            result = subprocess.run([self.checker, str(folder / name)], capture_output=True, text=True, timeout=1200)
+            if result.returncode == 0:
+                self.passed += 1
+                print(f"ok   {name}", flush=True)
+            else:
+                self.failed.append(name)
+                print(f"FAIL {name} (status {result.returncode})\n{result.stdout[-3000:]}{result.stderr[-3000:]}", flush=True)
+        finally:
+            shutil.rmtree(folder)
+
+    def finish(self) -> int:
+        print(f"{self.passed} passed, {len(self.failed)} failed")
+        return 1 if self.failed or self.passed == 0 else 0
+
+
+def inputs_of(model, batch: int, seed: int) -> list:
+    random = numpy.random.default_rng(seed)
+    arrays = []
+    for tensor in model.inputs:
+        shape = [batch, *(int(size) for size in tensor.shape[1:])]
+        # Pictures from 0 to 255 where they have 3 channels and layers that scale them, else around 0.
+        scaled = any(type(layer).__name__ in ("Rescaling", "Normalization") for layer in model.layers)
+        values = random.uniform(0, 255, shape) if scaled else random.standard_normal(shape)
+        arrays.append(values.astype("float32"))
+    return arrays
+
+
+def save_answers(model, folder: pathlib.Path, batches=(1, 5)) -> dict:
+    for batch in batches:
+        arrays = inputs_of(model, batch, seed=batch)
+        outputs = model(arrays if len(arrays) > 1 else arrays[0], training=False)
+        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        for i, array in enumerate(arrays):
+            numpy.save(folder / f"input_{batch}_{i}.npy", array)
+        for i, output in enumerate(outputs):
+            array = numpy.asarray(output)
+            assert numpy.isfinite(array).all() and array.std() > 0, "a golden that shows nothing"
+            numpy.save(folder / f"output_{batch}_{i}.npy", array)
+    return {"batches": list(batches), "inputs": [tensor.name for tensor in model.inputs]}
+
+
+def save_model(model, folder: pathlib.Path, files: list[str]) -> dict:
+    folder.mkdir(parents=True)
+    arrays = inputs_of(model, 8, seed=99)
+    randomize(model, arrays if len(arrays) > 1 else arrays[0])
+    for file in files:
+        model.save(folder / file)
+    return {"files": files, **save_answers(model, folder)}
+
+
+def run_zoo(runner: Runner, keras, files: list[str], only: str | None) -> None:
+    for build in ZOO:
+        if only and build.__name__ != only:
+            continue
+        keras.backend.clear_session()
+        runner.run(f"{build.__name__}-keras{keras.__version__[0]}", lambda folder: save_model(build(keras), folder, files), "all")
+
+
+def run_emotion(runner: Runner, path: str) -> None:
+    import tf_keras
+
+    def save(folder: pathlib.Path) -> dict:
+        folder.mkdir(parents=True)
+        shutil.copy(path, folder / "model.hdf5")
+        model = tf_keras.models.load_model(path, compile=False)
+        return {"files": ["model.hdf5"], **save_answers(model, folder)}
+
+    runner.run("emotion", save, "all")
+
+
+def run_applications(runner: Runner, size: str, shard: str, only: str | None) -> None:
+    import keras
+
+    names = sorted(name for name, member in inspect.getmembers(keras.applications, inspect.isfunction))
+    if size == "fast":
+        names = [name for name in names if name not in LARGE]
+    index, count = (int(part) for part in shard.split("/"))
+    for name in names[index::count]:
+        if only and name != only:
+            continue
+        keras.backend.clear_session()
+        arguments = {"weights": None}
+        if size == "fast":
+            edge = SMALL.get(name, SMALL_OTHERWISE)
+            arguments["input_shape"] = (edge, edge, 3)
+        elif name.startswith("MobileNetV3"):
+            arguments["input_shape"] = (224, 224, 3)
+        runner.run(name, lambda folder: save_model(getattr(keras.applications, name)(**arguments), folder, ["model.keras"]), 10)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checker")
+    parser.add_argument("what", choices=["zoo", "zoo2", "emotion", "applications"])
+    parser.add_argument("argument", nargs="?")
+    parser.add_argument("--shard", default="0/1")
+    parser.add_argument("--only")
+    options = parser.parse_args()
+    runner = Runner(options.checker)
+    if options.what == "zoo":
+        import keras
+
+        run_zoo(runner, keras, ["model.keras", "model.h5"], options.only)
+    elif options.what == "zoo2":
+        import tf_keras
+
+        run_zoo(runner, tf_keras, ["model.h5"], options.only)
+    elif options.what == "emotion":
+        run_emotion(runner, options.argument)
+    else:
+        run_applications(runner, options.argument, options.shard, options.only)
+    return runner.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

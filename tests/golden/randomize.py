@@ -14,9 +14,9 @@ def randomize(model, sample, seed: int = 0) -> None:
         if kind == "BatchNormalization":
             normalizations.append((layer, layer.momentum))
             layer.momentum = 0.0
-        if kind == "Normalization":
-            continue  # statistics of the data, set by whoever built the model
         layer.set_weights([_random_weight(random, kind, v) for v in layer.weights])
+        if kind == "Normalization":
+            layer.finalize_state()
     if not normalizations:
         return
     model(sample, training=True)
@@ -48,10 +48,16 @@ def _random_weight(random, kind: str, variable):
         return random.uniform(low, high, shape)
     if name in ("beta", "bias", "moving_mean"):
         return 0.1 * random.standard_normal(shape)
+    if name == "count" or "seed" in name:
+        return numpy.array(variable)
+    if name == "mean":
+        return 0.4 + 0.1 * random.standard_normal(shape)
+    if name == "variance":
+        return random.uniform(0.2, 1.0, shape)
     if name == "moving_variance":
         return random.uniform(0.5, 1.5, shape)
     # Kernels: variance as He et al. 2015, so that depth changes no scale.
-    fan_in = numpy.prod(shape[:-1]) if len(shape) > 1 else shape[0]
+    fan_in = numpy.prod(shape[:-1])
     if name == "depthwise_kernel" or kind.startswith("DepthwiseConv"):
         fan_in = numpy.prod(shape[:-2])
     return random.standard_normal(shape) * numpy.sqrt(1.5 / max(1, fan_in))

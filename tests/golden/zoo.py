@@ -57,7 +57,6 @@ def activation_layers(keras):
         layers.ReLU(negative_slope=0.1)(x),
         layers.ReLU(negative_slope=0.1, max_value=0.5, threshold=0.25)(x),
         layers.ReLU(threshold=0.5)(x),
-        layers.ReLU(threshold=-0.5, max_value=1.0)(x),
         layers.LeakyReLU()(x),
         layers.LeakyReLU(0.05)(x),
         layers.ELU(alpha=0.7)(x),
@@ -111,7 +110,6 @@ def convolutions_1d_3d(keras):
         layers.Conv1D(4, 3, groups=2)(x),
         layers.DepthwiseConv1D(3, depth_multiplier=2)(x),
         layers.SeparableConv1D(6, 3, strides=2, padding="same")(x),
-        layers.SeparableConv1D(6, 3, padding="causal")(x),
         layers.Conv1DTranspose(3, 3, strides=2, padding="same")(x),
         layers.Conv1DTranspose(3, 4, padding="valid")(x),
         layers.Conv3D(3, 3)(y),
@@ -378,15 +376,12 @@ def is_keras3(keras):
     return keras.__version__.startswith("3")
 
 
-ZOO = {
-    function.__name__: function
-    for function in (
-        sequential_plain, sequential_input, activations, activation_layers, convolutions, convolutions_1d_3d, pooling,
-        reshaping, merging, normalization, preprocessing, regularization, nested, nested_ends, shared, several_ends,
-        operators, dense_ranks, open_sizes, whole_numbers,
-    )
-}  # fmt: skip
+ZOO = [
+    sequential_plain, sequential_input, activations, activation_layers, convolutions, convolutions_1d_3d, pooling,
+    reshaping, merging, normalization, preprocessing, regularization, nested, nested_ends, shared, several_ends, named_ends,
+    operators, dense_ranks, open_sizes, whole_numbers,
+]  # fmt: skip
 # What Keras 2 can't say.
-KERAS3_ONLY = {"named_ends": named_ends}
+KERAS3_ONLY = [named_ends]
 # Sizes for the inputs that a model leaves open.
 OPEN_SIZES = {"open_sizes": (9, 7)}

@@ -58,8 +58,7 @@ struct Benchmark {
   std::vector<DeviceInfo> devices;
   std::vector<PieceInfo> pieces;
   std::vector<std::uint64_t> cut_bytes;  // bytes crossing at each boundary for `batch`: pieces.size() + 1
-  // piece_times[device][piece]
-  std::vector<std::vector<PieceMeasurement>> measurements;
+  std::vector<std::vector<PieceMeasurement>> measurements;  // [device][piece]
   // Time of the whole model in one piece divided by the sum of its pieces' times, by device: what fusion
   // across pieces gains. 1 where the whole model can't run.
   std::vector<double> fusion;
@@ -67,6 +66,8 @@ struct Benchmark {
   std::vector<std::vector<Link>> links;
 };
 
+Json to_json(const DeviceInfo& device);
+DeviceInfo device_from_json(const Json& json, const std::string& where);
 Json to_json(const Benchmark& benchmark);
 // Error(corrupt) naming `where` for anything that does not fit: holes, negative or non-finite figures.
 Benchmark benchmark_from_json(const Json& json, const std::string& where);

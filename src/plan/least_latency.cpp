@@ -1,0 +1,348 @@
+#include "plan/least_latency.h"
+
+#include "base/error.h"
+#include "base/text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <queue>
+#include <string>
+#include <vector>
+
+namespace lamina {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::size_t kNoParent = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t kBeamWidth = 512;
+
+void check(const PlacementProblem& problem) {
+  const std::size_t devices = problem.devices.size();
+  const std::size_t pieces = problem.pieces.size();
+  if (devices == 0 || pieces == 0) {
+    fail(ErrorCode::invalid_argument, "a plan of {} pieces for {} devices, expected at least one of each",
+         pieces, devices);
+  }
+  const bool sizes_fit = problem.cost.size() == devices && problem.links.size() == devices &&
+                         problem.cut_bytes.size() == pieces + 1 && problem.source < devices;
+  if (!sizes_fit) fail(ErrorCode::invalid_argument, "the figures for a plan are incomplete");
+  for (std::size_t i = 0; i < devices; ++i) {
+    if (problem.cost[i].size() != pieces || problem.links[i].size() != devices) {
+      fail(ErrorCode::invalid_argument, "device '{}' lacks figures", problem.devices[i].name);
+    }
+    for (const PieceCost& cost : problem.cost[i]) {
+      if (std::isnan(cost.seconds) || cost.seconds < 0) {
+        fail(ErrorCode::invalid_argument, "device '{}' has a time of {} s", problem.devices[i].name,
+             cost.seconds);
+      }
+    }
+    for (const LinkCost& link : problem.links[i]) {
+      if (!(link.round_trip >= 0) || !(link.bandwidth >= 0)) {
+        fail(ErrorCode::invalid_argument,
+             "a link of device '{}' has a round trip of {} s and a bandwidth of {} bytes/s",
+             problem.devices[i].name, link.round_trip, link.bandwidth);
+      }
+    }
+  }
+}
+
+// The least time to the end, memory left aside: after `piece` pieces of which the last ran on `device`.
+class CompletionBound {
+ public:
+  explicit CompletionBound(const PlacementProblem& problem) : devices_(problem.devices.size()) {
+    const std::size_t pieces = problem.pieces.size();
+    bound_.assign((pieces + 1) * devices_, kInfinity);
+    for (std::size_t device = 0; device < devices_; ++device) {
+      bound_[pieces * devices_ + device] =
+          hop_seconds(problem.links[device][problem.source], problem.cut_bytes.back());
+    }
+    for (std::size_t piece = pieces; piece-- > 1;) {
+      for (std::size_t device = 0; device < devices_; ++device) {
+        double& best = bound_[piece * devices_ + device];
+        for (std::size_t next = 0; next < devices_; ++next) {
+          const double hop =
+              next == device ? 0 : hop_seconds(problem.links[device][next], problem.cut_bytes[piece]);
+          best = std::min(best, hop + problem.cost[next][piece].seconds + at(piece + 1, next));
+        }
+      }
+    }
+  }
+  double at(std::size_t pieces, std::size_t device) const { return bound_[pieces * devices_ + device]; }
+
+ private:
+  std::size_t devices_;
+  std::vector<double> bound_;
+};
+
+// A placement of the first pieces.
+struct Label {
+  double latency = 0;  // so far, without the way back
+  double bound = 0;    // with the least that is to come
+  std::size_t parent = kNoParent;
+  std::uint32_t pieces = 0;
+  std::uint32_t device = 0;
+  // Memory of the stage that is being built, and what its device holds of earlier ones: fixed for good, and
+  // the greatest activations, which a later piece may exceed.
+  std::uint64_t fixed = 0;
+  std::uint64_t activations = 0;
+};
+
+class Search {
+ public:
+  Search(const PlacementProblem& problem, const PlannerOptions& options)
+      : problem_(problem),
+        options_(options),
+        devices_(problem.devices.size()),
+        pieces_(problem.pieces.size()),
+        completion_(problem),
+        fronts_((pieces_ + 1) * devices_) {
+    find_tight_devices();
+  }
+
+  PlannedPlacement run() {
+    expect_every_piece_runs();
+    const auto later = [this](std::size_t a, std::size_t b) { return comes_after(a, b); };
+    std::priority_queue<std::size_t, std::vector<std::size_t>, decltype(later)> open(later);
+    for (std::size_t device = 0; device < devices_; ++device) {
+      const std::size_t label = start_on(device);
+      if (label != kNoParent) open.push(label);
+    }
+    double reached = 0;
+    while (!open.empty()) {
+      const std::size_t current = open.top();
+      open.pop();
+      reached = labels_[current].bound;
+      if (is_dropped(current)) continue;
+      if (labels_[current].pieces == pieces_)
+        return {placement_of(current), labels_[current].bound, true, labels_.size()};
+      if (labels_.size() > options_.max_labels) return best_by_beam(reached);
+      for (std::size_t device = 0; device < devices_; ++device) {
+        const std::size_t next = extend(current, device);
+        if (next != kNoParent && keep(next)) open.push(next);
+      }
+    }
+    fail_for_memory();
+  }
+
+ private:
+  // The search goes for the least bound; of equals for the one that is further, then for the first device.
+  bool comes_after(std::size_t a, std::size_t b) const {
+    const Label& x = labels_[a];
+    const Label& y = labels_[b];
+    if (x.bound != y.bound) return x.bound > y.bound;
+    if (x.pieces != y.pieces) return x.pieces < y.pieces;
+    if (x.device != y.device) return x.device > y.device;
+    return a > b;
+  }
+
+  // Devices that could hold everything at once never limit anything, so their memory needs no comparing.
+  void find_tight_devices() {
+    std::uint64_t traffic = 0;
+    for (const std::uint64_t bytes : problem_.cut_bytes) traffic += 2 * bytes;
+    for (std::size_t device = 0; device < devices_; ++device) {
+      std::uint64_t most = traffic;
+      for (const PieceCost& cost : problem_.cost[device]) most += cost.weight_bytes + cost.activation_bytes;
+      tight_of_.push_back(most > problem_.devices[device].memory_budget ? tight_++ : kNoParent);
+    }
+  }
+
+  bool is_tight(std::size_t device) const { return tight_of_[device] != kNoParent; }
+  std::uint64_t& committed(std::size_t label, std::size_t device) {
+    return memory_[label * tight_ + tight_of_[device]];
+  }
+
+  std::size_t add(const Label& label, std::size_t copy_memory_of) {
+    labels_.push_back(label);
+    memory_.resize(labels_.size() * tight_, 0);
+    if (copy_memory_of != kNoParent) {
+      std::copy_n(memory_.begin() + static_cast<std::ptrdiff_t>(copy_memory_of * tight_), tight_,
+                  memory_.end() - static_cast<std::ptrdiff_t>(tight_));
+    }
+    return labels_.size() - 1;
+  }
+
+  bool fits(const Label& label) const {
+    if (!is_tight(label.device)) return true;
+    std::uint64_t memory = label.fixed + label.activations;
+    // At the end of the model the stage's output is known to be needed.
+    if (label.pieces == pieces_) memory += problem_.cut_bytes.back();
+    return memory <= problem_.devices[label.device].memory_budget;
+  }
+
+  std::size_t start_on(std::size_t device) {
+    const PieceCost& cost = problem_.cost[device][0];
+    Label label;
+    label.latency =
+        hop_seconds(problem_.links[problem_.source][device], problem_.cut_bytes[0]) + cost.seconds;
+    label.bound = label.latency + completion_.at(1, device);
+    label.pieces = 1;
+    label.device = static_cast<std::uint32_t>(device);
+    label.fixed = problem_.cut_bytes[0] + cost.weight_bytes;
+    label.activations = cost.activation_bytes;
+    if (!std::isfinite(label.bound) || !fits(label)) return kNoParent;
+    const std::size_t id = add(label, kNoParent);
+    keep(id);
+    return id;
+  }
+
+  // The label with the next piece on `device`, or none if that can't be.
+  std::size_t extend(std::size_t from, std::size_t device) {
+    const Label before = labels_[from];
+    const PieceCost& cost = problem_.cost[device][before.pieces];
+    Label label = before;
+    label.parent = from;
+    label.pieces = before.pieces + 1;
+    label.device = static_cast<std::uint32_t>(device);
+    label.latency += cost.seconds;
+    const std::uint64_t crossing = problem_.cut_bytes[before.pieces];
+    std::uint64_t ended = 0;
+    if (device == before.device) {
+      label.fixed += cost.weight_bytes;
+      label.activations = std::max(before.activations, cost.activation_bytes);
+    } else {
+      label.latency += hop_seconds(problem_.links[before.device][device], crossing);
+      // The stage on the last device ends here: its output is added to what it holds.
+      ended = before.fixed + before.activations + crossing;
+      if (is_tight(before.device) && ended > problem_.devices[before.device].memory_budget) return kNoParent;
+      label.fixed = crossing + cost.weight_bytes + (is_tight(device) ? committed(from, device) : 0);
+      label.activations = cost.activation_bytes;
+    }
+    label.bound = label.latency + completion_.at(label.pieces, device);
+    if (!std::isfinite(label.bound) || !fits(label)) return kNoParent;
+    const std::size_t id = add(label, from);
+    if (device != before.device && is_tight(before.device)) committed(id, before.device) = ended;
+    return id;
+  }
+
+  // Whether `a` is no worse than `b` in every respect; both stand after the same pieces on the same device.
+  bool dominates(std::size_t a, std::size_t b) {
+    const Label& x = labels_[a];
+    const Label& y = labels_[b];
+    if (x.latency > y.latency) return false;
+    if (is_tight(x.device) && (x.fixed > y.fixed || x.activations > y.activations)) return false;
+    for (std::size_t device = 0; device < devices_; ++device) {
+      if (device == x.device || !is_tight(device)) continue;
+      if (committed(a, device) > committed(b, device)) return false;
+    }
+    return true;
+  }
+
+  // Enters a label among those of its place; false (and removed) if another there dominates it.
+  bool keep(std::size_t id) {
+    auto& front = fronts_[labels_[id].pieces * devices_ + labels_[id].device];
+    for (const std::size_t other : front) {
+      if (dominates(other, id)) {
+        labels_.pop_back();
+        memory_.resize(labels_.size() * tight_);
+        return false;
+      }
+    }
+    std::erase_if(front, [&](std::size_t other) {
+      const bool worse = dominates(id, other);
+      if (worse) dropped_.resize(std::max(dropped_.size(), other + 1)), dropped_[other] = true;
+      return worse;
+    });
+    front.push_back(id);
+    return true;
+  }
+
+  bool is_dropped(std::size_t id) const { return id < dropped_.size() && dropped_[id]; }
+
+  Placement placement_of(std::size_t label) const {
+    std::vector<std::size_t> device_of(labels_[label].pieces);
+    for (std::size_t id = label; id != kNoParent; id = labels_[id].parent) {
+      device_of[labels_[id].pieces - 1] = labels_[id].device;
+    }
+    return evaluate(problem_, device_of);
+  }
+
+  // Beyond its limit the search keeps the most promising partial placements of each length and says how far
+  // from best the answer may be.
+  PlannedPlacement best_by_beam(double lower_bound) {
+    const std::size_t looked_at = labels_.size();
+    labels_.clear();
+    memory_.clear();
+    dropped_.clear();
+    for (auto& front : fronts_) front.clear();
+    std::vector<std::size_t> beam;
+    for (std::size_t device = 0; device < devices_; ++device) {
+      const std::size_t label = start_on(device);
+      if (label != kNoParent) beam.push_back(label);
+    }
+    for (std::size_t piece = 1; piece < pieces_; ++piece) {
+      std::vector<std::size_t> next;
+      for (const std::size_t label : beam) {
+        for (std::size_t device = 0; device < devices_; ++device) {
+          const std::size_t extended = extend(label, device);
+          if (extended != kNoParent && keep(extended)) next.push_back(extended);
+        }
+      }
+      std::erase_if(next, [this](std::size_t label) { return is_dropped(label); });
+      std::sort(next.begin(), next.end(), [this](std::size_t a, std::size_t b) { return comes_after(b, a); });
+      if (next.size() > kBeamWidth) next.resize(kBeamWidth);
+      beam = std::move(next);
+    }
+    if (beam.empty()) {
+      fail(ErrorCode::resource_exhausted,
+           "no placement was found within {} partial ones; none may fit the memory of the devices",
+           looked_at);
+    }
+    const Placement placement = placement_of(beam.front());
+    return {placement, lower_bound, placement.latency <= lower_bound, looked_at};
+  }
+
+  void expect_every_piece_runs() const {
+    for (std::size_t piece = 0; piece < pieces_; ++piece) {
+      const bool runs = std::any_of(problem_.cost.begin(), problem_.cost.end(),
+                                    [&](const auto& costs) { return std::isfinite(costs[piece].seconds); });
+      if (!runs) {
+        fail(ErrorCode::out_of_memory,
+             "piece '{}' can run on no device: none has the memory, or constraints forbid it",
+             problem_.pieces[piece].name);
+      }
+    }
+  }
+
+  [[noreturn]] void fail_for_memory() const {
+    std::uint64_t needed = 0;
+    for (std::size_t piece = 0; piece < pieces_; ++piece) {
+      std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
+      for (const auto& costs : problem_.cost) least = std::min(least, costs[piece].weight_bytes);
+      needed += least;
+    }
+    std::string budgets;
+    for (const PlanDevice& device : problem_.devices) {
+      budgets += fmt::format("{}{} {}", budgets.empty() ? "" : ", ", device.name,
+                             format_bytes(device.memory_budget));
+    }
+    fail(ErrorCode::out_of_memory,
+         "no placement fits: the model's weights take {}, beside them each stage needs its activations, "
+         "inputs and outputs; "
+         "memory for plans: {}",
+         format_bytes(needed), budgets);
+  }
+
+  const PlacementProblem& problem_;
+  const PlannerOptions& options_;
+  std::size_t devices_;
+  std::size_t pieces_;
+  CompletionBound completion_;
+  std::vector<std::size_t> tight_of_;  // the place of a tight device in a row of memory_
+  std::size_t tight_ = 0;
+  std::vector<Label> labels_;
+  std::vector<std::uint64_t> memory_;  // of ended stages: a row a label, a column a tight device
+  std::vector<std::vector<std::size_t>> fronts_;
+  std::vector<bool> dropped_;
+};
+
+}  // namespace
+
+PlannedPlacement find_least_latency(const PlacementProblem& problem, const PlannerOptions& options) {
+  check(problem);
+  return Search(problem, options).run();
+}
+
+}  // namespace lamina

@@ -1,0 +1,50 @@
+// A plan: which stage of a sliced model runs where. Kept as DIR/plan.json (docs/formats.md).
+#pragma once
+
+#include "base/json.h"
+#include "plan/least_latency.h"
+#include "profile/benchmark.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace lamina {
+
+struct PlannedStage {
+  std::string name;  // its layers: "block1_conv1 … block3_pool"
+  std::string device;
+  std::size_t begin = 0;  // positions of cuts of the model
+  std::size_t end = 0;
+  double seconds = 0;      // predicted time of the stage
+  double hop_seconds = 0;  // predicted time of the hop into it
+  std::uint64_t memory = 0;
+};
+
+struct Plan {
+  std::string model;
+  std::string model_hash;  // of the model.json it was made for
+  std::string source;
+  std::string objective = "latency";
+  std::int64_t batch = 1;
+  std::vector<DeviceInfo> devices;  // those the plan may use
+  std::vector<PlannedStage> stages;
+  double return_seconds = 0;
+  double latency = 0;
+  double lower_bound = 0;
+};
+
+Plan make_plan(const Benchmark& benchmark, const std::string& source, const PlannedPlacement& placement);
+
+Json to_json(const Plan& plan);
+// Error(corrupt) naming `where` for anything that doesn't fit: stages that leave holes, unknown devices.
+Plan plan_from_json(const Json& json, const std::string& where);
+void save_plan(const std::filesystem::path& directory, const Plan& plan);
+Plan load_plan(const std::filesystem::path& directory);
+
+// The plan as a table for people: slice, machine, memory, predicted times.
+std::string format_plan(const Plan& plan);
+
+}  // namespace lamina

@@ -1,0 +1,45 @@
+#include "plan/problem.h"
+
+#include "base/error.h"
+
+#include <limits>
+
+namespace lamina {
+
+PlacementProblem make_problem(const Benchmark& benchmark, const std::string& source) {
+  PlacementProblem problem;
+  std::string known;
+  problem.source = benchmark.devices.size();
+  for (std::size_t i = 0; i < benchmark.devices.size(); ++i) {
+    const DeviceInfo& device = benchmark.devices[i];
+    problem.devices.push_back(
+        {device.name,
+         static_cast<std::uint64_t>(static_cast<double>(device.free_memory) * benchmark.memory_multiplier)});
+    if (device.name == source) problem.source = i;
+    known += (i > 0 ? ", " : "") + device.name;
+  }
+  if (problem.source == benchmark.devices.size()) {
+    fail(ErrorCode::not_found, "there is no device '{}' in the benchmark, expected one of: {}", source,
+         known);
+  }
+  for (const PieceInfo& piece : benchmark.pieces) problem.pieces.push_back({piece.name});
+  problem.cut_bytes = benchmark.cut_bytes;
+  for (std::size_t device = 0; device < benchmark.devices.size(); ++device) {
+    std::vector<PieceCost> costs;
+    for (const PieceMeasurement& measured : benchmark.measurements[device]) {
+      if (!measured.time) {
+        costs.push_back({std::numeric_limits<double>::infinity(), 0, 0});
+        continue;
+      }
+      costs.push_back({measured.time->median * benchmark.fusion[device], measured.time->weight_bytes,
+                       measured.time->activation_bytes});
+    }
+    problem.cost.push_back(std::move(costs));
+    std::vector<LinkCost> links;
+    for (const Link& link : benchmark.links[device]) links.push_back({link.round_trip_mean, link.bandwidth});
+    problem.links.push_back(std::move(links));
+  }
+  return problem;
+}
+
+}  // namespace lamina

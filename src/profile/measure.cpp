@@ -1,0 +1,44 @@
+#include "profile/measure.h"
+
+#include "base/clock.h"
+#include "graph/convert.h"
+#include "profile/statistics.h"
+
+#include <cstring>
+#include <random>
+#include <utility>
+
+namespace lamina {
+
+std::vector<Tensor> random_inputs(const Signature& signature, std::int64_t batch, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<float> real(-1, 1);
+  std::uniform_int_distribution<int> whole(0, 9);
+  std::vector<Tensor> inputs;
+  for (const Signature::End& input : signature.inputs) {
+    const TensorType type{DType::f32, at_batch(input.type.shape, batch)};
+    std::vector<float> values(static_cast<std::size_t>(element_count(type.shape)));
+    const bool floating = is_floating(input.type.dtype);
+    for (float& value : values) value = floating ? real(random) : static_cast<float>(whole(random));
+    inputs.push_back(convert(Tensor::of(type.shape, values), input.type.dtype));
+  }
+  return inputs;
+}
+
+PieceTime measure_runs(Executable& executable, const std::vector<Tensor>& inputs,
+                       const MeasureOptions& options) {
+  constexpr int kLeast = 3;
+  for (int i = 0; i < options.warm_up; ++i) executable.run(inputs);
+  const Deadline limit(options.limit);
+  std::vector<double> seconds;
+  for (int i = 0; i < options.repeats && (i < kLeast || !limit.passed()); ++i) {
+    const Clock::time_point begin = Clock::now();
+    executable.run(inputs);
+    seconds.push_back(seconds_since(begin));
+  }
+  const MemoryUse memory = executable.memory();
+  return {quantile(seconds, 0.5), quantile(seconds, 0.1), quantile(seconds, 0.9), memory.activations,
+          memory.weights};
+}
+
+}  // namespace lamina

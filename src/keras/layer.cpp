@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "graph/convert.h"
 
+#include <set>
 #include <utility>
 
 namespace lamina {
@@ -49,12 +50,25 @@ ValueId LayerCall::constant(const std::string& name, Tensor value) {
   return layer_.weights[name] = graph_.add_constant(layer_.name + "/" + name, std::move(value));
 }
 
+void LayerCall::convert_inputs_to_float() {
+  for (ValueId& input : inputs_) {
+    if (!is_floating(graph_.type(input).dtype)) input = add("cast", {input}, {{"dtype", "float32"}});
+  }
+}
+
+ValueId LayerCall::filled(const std::string& name, const Shape& shape, float value) {
+  const std::int64_t count = element_count(shape);
+  if (count > kMaxConstant) unsupported(fmt::format("'{}' of {} numbers", name, count));
+  return constant(name, Tensor::of(shape, std::vector<float>(static_cast<std::size_t>(count), value)));
+}
+
 ValueId LayerCall::weight(const std::string& name, const Shape& expected, Weight::Role role,
                           const Shape* as) {
   const std::size_t index = next_weight_++;
   const auto known = layer_.weights.find(name);
   if (known != layer_.weights.end()) return known->second;
-  const std::optional<Tensor> found = store_.find(layer_.place, name, index);
+  const std::optional<Tensor> found =
+      store_.find(layer_.place, {name, index, expected, role == Weight::Role::trainable});
   if (!found) {
     fail(ErrorCode::corrupt, "{}: the file has no weight '{}' {} for it", where(), name, to_string(expected));
   }
@@ -64,12 +78,15 @@ ValueId LayerCall::weight(const std::string& name, const Shape& expected, Weight
   }
   if (!is_floating(found->dtype()))
     unsupported(fmt::format("weight '{}' is {}", name, to_string(found->dtype())));
-  const bool frozen = !boolean("trainable", true);
-  const Weight::Role kept = frozen ? Weight::Role::non_trainable : role;
+  const Weight::Role kept = layer_.place.frozen ? Weight::Role::non_trainable : role;
   const Tensor tensor = convert(*found, DType::f32);
   const TensorType type{DType::f32, as == nullptr ? expected : *as};
   return layer_.weights[name] =
              graph_.add_weight(layer_.name + "/" + name, Tensor(type, tensor.data()), kept);
+}
+
+void LayerCall::pass_over_weight(const std::string& name, const Shape& expected) {
+  store_.find(layer_.place, {name, next_weight_++, expected, false});
 }
 
 std::string LayerCall::text(const std::string& key, const std::string& otherwise) const {
@@ -95,6 +112,23 @@ bool LayerCall::boolean(const std::string& key, bool otherwise) const {
 bool LayerCall::is_null(const std::string& key) const {
   const auto found = config().find(key);
   return found == config().end() || found->is_null();
+}
+
+std::vector<std::int64_t> LayerCall::axes(const std::string& key, std::size_t rank,
+                                          std::int64_t otherwise) const {
+  const Json value = config().value(key, Json(otherwise));
+  if (value.is_null()) return {};
+  std::vector<std::int64_t> axes = value.is_array() ? json_integers(config(), key, where())
+                                                    : std::vector<std::int64_t>{integer(key, otherwise)};
+  std::set<std::int64_t> seen;
+  for (std::int64_t& axis : axes) {
+    if (axis < 0) axis += static_cast<std::int64_t>(rank);
+    if (axis < 0 || axis >= static_cast<std::int64_t>(rank) || !seen.insert(axis).second) {
+      fail(ErrorCode::corrupt, "{}: '{}' is {}, expected different axes of {}", where(), key,
+           json_excerpt(value), rank);
+    }
+  }
+  return axes;
 }
 
 std::vector<std::int64_t> LayerCall::integers(const std::string& key, std::size_t count,

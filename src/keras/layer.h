@@ -53,6 +53,13 @@ class LayerCall {
   ValueId add(std::string_view op, std::vector<ValueId> inputs, Attributes attributes = {}) {
     return graph_.add(op, std::move(inputs), std::move(attributes));
   }
+  // Turns inputs of whole numbers into float32, as layers do that compute.
+  void convert_inputs_to_float();
+  // x in the shape that `shape` says.
+  ValueId reshape(ValueId x, Shape shape) { return add("reshape", {x}, {{"shape", std::move(shape)}}); }
+  // Constants of a layer's code of the most elements that one may have; a configuration can ask for any.
+  static constexpr std::int64_t kMaxConstant = std::int64_t{1} << 24U;
+  ValueId filled(const std::string& name, const Shape& shape, float value);
   // A constant of the layer's code.
   ValueId constant(const std::string& name, Tensor value);
   ValueId scalar(const std::string& name, double value) {
@@ -62,12 +69,16 @@ class LayerCall {
   // holds another shape. With `as` its bytes take that shape in the graph.
   ValueId weight(const std::string& name, const Shape& expected, Weight::Role role = Weight::Role::trainable,
                  const Shape* as = nullptr);
+  // The same for a weight that the layer creates and answers don't depend on.
+  void pass_over_weight(const std::string& name, const Shape& expected);
   // --- configuration; a missing option has its default ---
   std::string text(const std::string& key, const std::string& otherwise) const;
   double number(const std::string& key, double otherwise) const;
   std::int64_t integer(const std::string& key, std::int64_t otherwise) const;
   bool boolean(const std::string& key, bool otherwise) const;
   bool is_null(const std::string& key) const;
+  // One axis or a list of them as numbers from 0 to rank − 1; none where it is null.
+  std::vector<std::int64_t> axes(const std::string& key, std::size_t rank, std::int64_t otherwise) const;
   // One integer for all axes or one for each: 2 or [2, 2].
   std::vector<std::int64_t> integers(const std::string& key, std::size_t count, std::int64_t otherwise) const;
   // Images are channels last here; Error(unsupported) for the other order.

@@ -8,6 +8,50 @@ namespace lamina {
 
 namespace {
 
+ValueId scale(LayerCall& call, ValueId x, const std::string& name, double factor) {
+  return call.add("multiply", {x, call.scalar(name, factor)});
+}
+
+// 1 where x is above zero, else 0.
+ValueId step(LayerCall& call, ValueId x) {
+  return call.add("clip", {call.add("sign", {x})}, {{"min", 0.0}, {"max", 1.0}});
+}
+
+// Activations that Keras 3 added (keras.src.activations.activations), made of other ops.
+ValueId apply_newer(LayerCall& call, ValueId x, const std::string& name) {
+  if (name == "mish") return call.add("multiply", {x, call.add("tanh", {call.add("softplus", {x})})});
+  if (name == "celu") return call.add("elu", {x});
+  if (name == "hard_tanh") return call.add("clip", {x}, {{"min", -1.0}, {"max", 1.0}});
+  if (name == "log_sigmoid") {
+    return call.add("negative", {call.add("softplus", {call.add("negative", {x})})});
+  }
+  if (name == "tanh_shrink") return call.add("subtract", {x, call.add("tanh", {x})});
+  if (name == "soft_shrink") {
+    return call.add("subtract", {x, call.add("clip", {x}, {{"min", -0.5}, {"max", 0.5}})});
+  }
+  if (name == "hard_shrink") {
+    const ValueId beyond = call.add("subtract", {call.add("abs", {x}), call.scalar("shrink", 0.5)});
+    return call.add("multiply", {x, step(call, beyond)});
+  }
+  if (name == "sparse_sigmoid") {
+    const ValueId line = call.add("add", {scale(call, x, "half", 0.5), call.scalar("half", 0.5)});
+    return call.add("clip", {line}, {{"min", 0.0}, {"max", 1.0}});
+  }
+  if (name == "sparse_plus") {
+    // (x + 1)² / 4 between −1 and 1, 0 below, x above.
+    const ValueId shifted = call.add("add", {x, call.scalar("one", 1)});
+    const ValueId middle = call.add("clip", {shifted}, {{"min", 0.0}, {"max", 2.0}});
+    const ValueId bow = scale(call, call.add("square", {middle}), "quarter", 0.25);
+    return call.add("add", {bow, call.add("relu", {call.add("subtract", {x, call.scalar("one", 1)})})});
+  }
+  if (name == "squareplus") {
+    const ValueId root =
+        call.add("sqrt", {call.add("add", {call.add("square", {x}), call.scalar("four", 4)})});
+    return scale(call, call.add("add", {x, root}), "half", 0.5);
+  }
+  call.unsupported("activation '" + name + "'");
+}
+
 ValueId apply_named(LayerCall& call, ValueId x, const std::string& name) {
   static const std::map<std::string, std::string> kSame = {{"relu", "relu"},
                                                            {"relu6", "relu6"},
@@ -35,9 +79,8 @@ ValueId apply_named(LayerCall& call, ValueId x, const std::string& name) {
     const ValueId shifted = call.add("add", {scaled, call.scalar("hard_sigmoid_offset", 0.5)});
     return call.add("clip", {shifted}, {{"min", 0.0}, {"max", 1.0}});
   }
-  if (name == "mish") return call.add("multiply", {x, call.add("tanh", {call.add("softplus", {x})})});
   const auto found = kSame.find(name);
-  if (found == kSame.end()) call.unsupported("activation '" + name + "'");
+  if (found == kSame.end()) return apply_newer(call, x, name);
   return call.add(found->second, {x});
 }
 
@@ -117,7 +160,20 @@ std::vector<ValueId> lower_prelu(LayerCall& call) {
 }
 
 std::vector<ValueId> lower_softmax(LayerCall& call) {
-  return {call.add("softmax", {call.input()}, {{"axis", call.integer("axis", -1)}})};
+  const ValueId x = call.input();
+  const std::vector<std::int64_t> axes = call.axes("axis", call.rank(x), -1);
+  if (axes.size() == 1) return {call.add("softmax", {x}, {{"axis", axes[0]}})};
+  // Over several axes: exponentials, less the largest for safety, divided by their sum.
+  const Attributes over = {{"axes", axes}, {"keepdims", true}};
+  const ValueId powers = call.add("exp", {call.add("subtract", {x, call.add("max", {x}, over)})});
+  return {call.add("divide", {powers, call.add("sum", {powers}, over)})};
+}
+
+// Keras 2: x above theta, else 0.
+std::vector<ValueId> lower_thresholded_relu(LayerCall& call) {
+  const ValueId x = call.input();
+  const ValueId beyond = call.add("subtract", {x, call.scalar("theta", call.number("theta", 1))});
+  return {call.add("multiply", {x, step(call, beyond)})};
 }
 
 std::vector<ValueId> lower_activation(LayerCall& call) {
@@ -149,7 +205,8 @@ const std::vector<LayerEntry>& activation_layers() {
   static const std::vector<LayerEntry> kLayers = {
       {"Activation", lower_activation}, {"ReLU", lower_relu},
       {"LeakyReLU", lower_leaky_relu},  {"ELU", lower_elu},
-      {"PReLU", lower_prelu},           {"Softmax", lower_softmax}};
+      {"PReLU", lower_prelu},           {"ThresholdedReLU", lower_thresholded_relu},
+      {"Softmax", lower_softmax}};
   return kLayers;
 }
 

@@ -14,6 +14,7 @@ struct Settings {
 };
 
 Settings settings_of(LayerCall& call, std::size_t spatial) {
+  call.convert_inputs_to_float();
   call.expect_channels_last();
   if (call.rank(call.input()) != spatial + 2) {
     call.unsupported(

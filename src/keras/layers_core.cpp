@@ -7,6 +7,7 @@ namespace lamina {
 namespace {
 
 std::vector<ValueId> lower_dense(LayerCall& call) {
+  call.convert_inputs_to_float();
   const ValueId x = call.input();
   const std::int64_t units = call.integer("units", 0);
   if (call.rank(x) < 2) call.unsupported("an input " + to_string(call.shape(x)));

@@ -2,14 +2,28 @@
 #include "base/error.h"
 #include "keras/layer.h"
 
+#include <algorithm>
+
 namespace lamina {
 
 namespace {
 
+// An input of fewer axes gets new ones behind its batch axis (keras.src.layers.merging.base_merge).
+ValueId with_rank(LayerCall& call, ValueId x, std::size_t rank) {
+  Shape shape = call.shape(x);
+  if (shape.size() == rank || shape.empty()) return x;
+  shape.insert(shape.begin() + 1, rank - shape.size(), 1);
+  return call.reshape(x, shape);
+}
+
 ValueId fold(LayerCall& call, std::string_view op) {
   if (call.inputs().size() < 2) call.unsupported(fmt::format("a call on {} tensors", call.inputs().size()));
-  ValueId result = call.inputs()[0];
-  for (std::size_t i = 1; i < call.inputs().size(); ++i) result = call.add(op, {result, call.inputs()[i]});
+  std::size_t rank = 0;
+  for (const ValueId input : call.inputs()) rank = std::max(rank, call.rank(input));
+  ValueId result = with_rank(call, call.inputs()[0], rank);
+  for (std::size_t i = 1; i < call.inputs().size(); ++i) {
+    result = call.add(op, {result, with_rank(call, call.inputs()[i], rank)});
+  }
   return result;
 }
 

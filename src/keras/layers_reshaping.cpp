@@ -85,16 +85,62 @@ std::vector<ValueId> lower_cropping(LayerCall& call) {
       {{"begins", margins.before}, {"ends", ends}, {"steps", std::vector<std::int64_t>(ends.size(), 1)}})};
 }
 
-std::vector<ValueId> lower_up_sampling(LayerCall& call) {
+// The vector at every step: zeros of as many steps make room for it.
+std::vector<ValueId> lower_repeat_vector(LayerCall& call) {
+  const Shape shape = call.shape(call.input());
+  const std::int64_t count = call.integer("n", 1);
+  if (shape.size() != 2 || count < 1) call.unsupported("an input " + to_string(shape));
+  const ValueId rows = call.reshape(call.input(), {shape[0], 1, shape[1]});
+  return {call.add("add", {rows, call.filled("zeros", {1, count, 1}, 0)})};
+}
+
+std::int64_t scaled(LayerCall& call, std::int64_t size, std::int64_t factor) {
+  std::int64_t product = 0;
+  if (factor < 1 || __builtin_mul_overflow(size, factor, &product)) {
+    fail(ErrorCode::corrupt, "{}: its factor is {} for {} cells", call.where(), factor, size);
+  }
+  return product;
+}
+
+ValueId resize(LayerCall& call, ValueId x, std::int64_t height, std::int64_t width,
+               const std::string& method) {
+  return call.add("resize", {x}, {{"size", std::vector<std::int64_t>{height, width}}, {"method", method}});
+}
+
+std::vector<ValueId> lower_up_sampling_1d(LayerCall& call) {
+  const Shape shape = call.shape(call.input());
+  if (shape.size() != 3) call.unsupported("an input " + to_string(shape));
+  const std::int64_t steps = scaled(call, shape[1], call.integer("size", 2));
+  const ValueId rows = call.reshape(call.input(), {shape[0], shape[1], 1, shape[2]});
+  return {call.reshape(resize(call, rows, steps, 1, "nearest"), {shape[0], steps, shape[2]})};
+}
+
+std::vector<ValueId> lower_up_sampling_2d(LayerCall& call) {
   call.expect_channels_last();
   const std::vector<std::int64_t> factor = call.integers("size", 2, 2);
   const std::string method = call.text("interpolation", "nearest");
   if (method != "nearest" && method != "bilinear") call.unsupported("interpolation '" + method + "'");
   const Shape& shape = call.shape(call.input());
-  if (shape.size() != 4 || factor[0] < 1 || factor[1] < 1) call.unsupported("an input " + to_string(shape));
-  return {call.add(
-      "resize", {call.input()},
-      {{"size", std::vector<std::int64_t>{shape[1] * factor[0], shape[2] * factor[1]}}, {"method", method}})};
+  if (shape.size() != 4) call.unsupported("an input " + to_string(shape));
+  return {resize(call, call.input(), scaled(call, shape[1], factor[0]), scaled(call, shape[2], factor[1]),
+                 method)};
+}
+
+// The depth first, with height and width as one axis, then these two, with depth as a part of the batch.
+std::vector<ValueId> lower_up_sampling_3d(LayerCall& call) {
+  call.expect_channels_last();
+  const std::vector<std::int64_t> factor = call.integers("size", 3, 2);
+  const Shape shape = call.shape(call.input());
+  if (shape.size() != 5) call.unsupported("an input " + to_string(shape));
+  const std::int64_t depth = scaled(call, shape[1], factor[0]);
+  const std::int64_t height = scaled(call, shape[2], factor[1]);
+  const std::int64_t width = scaled(call, shape[3], factor[2]);
+  const std::int64_t plane = scaled(call, shape[2], shape[3]);
+  ValueId x = call.reshape(call.input(), {shape[0], shape[1], plane, shape[4]});
+  x = resize(call, x, depth, plane, "nearest");
+  x = call.reshape(x, {scaled(call, shape[0], depth), shape[2], shape[3], shape[4]});
+  x = resize(call, x, height, width, "nearest");
+  return {call.reshape(x, {shape[0], depth, height, width, shape[4]})};
 }
 
 }  // namespace
@@ -110,7 +156,10 @@ const std::vector<LayerEntry>& reshaping_layers() {
       {"Cropping1D", lower_cropping<1>},
       {"Cropping2D", lower_cropping<2>},
       {"Cropping3D", lower_cropping<3>},
-      {"UpSampling2D", lower_up_sampling},
+      {"RepeatVector", lower_repeat_vector},
+      {"UpSampling1D", lower_up_sampling_1d},
+      {"UpSampling2D", lower_up_sampling_2d},
+      {"UpSampling3D", lower_up_sampling_3d},
   };
   return kLayers;
 }

@@ -72,7 +72,7 @@ class ModelBuilder {
   Graph build() {
     const Json& config = source_.model["config"];
     const std::string class_name = json_string(source_.model, "class_name", source_.file);
-    Scope scope{{}, {}, "", 0};
+    const Scope scope;
     std::vector<std::pair<std::string, ValueId>> outputs;
     if (is_sequential(class_name)) {
       outputs = build_sequential(config, scope, nullptr);
@@ -95,9 +95,11 @@ class ModelBuilder {
  private:
   // Where in a nest of models the builder is.
   struct Scope {
-    std::vector<std::string> names;  // of the models around, the outermost left out
-    std::string prefix;              // for names of layers: "encoder/"
-    std::string path;                // in Keras 3's tree of weights: "layers/functional/"
+    std::vector<std::string> names;     // of the models around, the outermost left out
+    std::string prefix;                 // for names of layers: "encoder/"
+    std::string path;                   // in Keras 3's tree of weights: "layers/functional/"
+    std::vector<std::size_t> position;  // among the layers of each model around
+    bool frozen = false;
     int depth = 0;
   };
 
@@ -125,7 +127,19 @@ class ModelBuilder {
     return fresh ? name : fmt::format("{}_{}", name, ++found->second);
   }
 
-  LayerEntryOfModel make_entry(const Json& layer, const Scope& scope, std::map<std::string, int>& used) {
+  // Operators and functions of keras.ops, which stand among the layers of a configuration. An .h5 file of
+  // Keras 3 leaves the module out; there an operation lacks what every layer has.
+  static bool is_operation(const Json& layer) {
+    const Json module = layer.value("module", Json());
+    if (module.is_string()) return module.get<std::string>().starts_with("keras.src.ops");
+    const Json config = layer.value("config", Json());
+    const Json class_name = layer.value("class_name", Json());
+    return config.is_object() && !config.contains("trainable") && !config.contains("dtype") &&
+           class_name.is_string() && find_operation(class_name.get<std::string>()) != nullptr;
+  }
+
+  LayerEntryOfModel make_entry(const Json& layer, std::size_t index, const Scope& scope,
+                               std::map<std::string, int>& used) {
     LayerEntryOfModel entry;
     entry.class_name = json_string(layer, "class_name", source_.file);
     const Json& config =
@@ -134,15 +148,19 @@ class ModelBuilder {
                      ? layer["name"].get<std::string>()
                      : json_string(config, "name", source_.file);
     entry.json = layer;
-    const std::string path = scope.path + "layers/" + unique_name(entry.class_name, used);
+    std::string path = scope.path;
+    if (!is_operation(layer)) path += "layers/" + unique_name(entry.class_name, used);
     std::vector<std::string> names = scope.names;
     names.push_back(entry.name);
-    entry.inner = {names, scope.prefix + entry.name + "/", path + "/", scope.depth + 1};
+    std::vector<std::size_t> position = scope.position;
+    position.push_back(index);
+    const bool frozen = scope.frozen || config.value("trainable", Json()) == Json(false);
+    entry.inner = {names, scope.prefix + entry.name + "/", path + "/", position, frozen, scope.depth + 1};
     entry.instance = std::make_unique<LayerInstance>();
     entry.instance->name = scope.prefix + entry.name;
     entry.instance->class_name = entry.class_name;
     entry.instance->config = config;
-    entry.instance->place = {names, path};
+    entry.instance->place = {names, path, position, frozen};
     return entry;
   }
 
@@ -216,7 +234,7 @@ class ModelBuilder {
       for (const auto& output : outputs) values.push_back(output.second);
       return values;
     }
-    const LayerFunction lower = find_function(entry, inputs.size());
+    const LayerFunction lower = find_function(entry);
     if (lower == nullptr) {
       fail(ErrorCode::unsupported, "{}: layers of this class can't be read yet", describe(entry));
     }
@@ -241,21 +259,15 @@ class ModelBuilder {
     return outputs;
   }
 
-  LayerFunction find_function(const LayerEntryOfModel& entry, std::size_t tensors) const {
-    const Json module = entry.json.value("module", Json());
-    const bool operation = module.is_string() && module.get<std::string>().starts_with("keras.src.ops");
-    if (operation) return find_operation(entry.class_name);
-    if (entry.class_name == "TFOpLambda") {
+  static LayerFunction find_function(const LayerEntryOfModel& entry) {
+    if (is_operation(entry.json)) return find_operation(entry.class_name);
+    if (entry.class_name == "TFOpLambda" || entry.class_name == "SlicingOpLambda") {
       const Json function = entry.instance->config.value("function", Json());
       return function.is_string() ? find_tensorflow_function(function.get<std::string>()) : nullptr;
     }
     // Classes registered by a package: "Custom>LayerScale".
     const std::string class_name = entry.class_name.substr(entry.class_name.rfind('>') + 1);
-    // An .h5 file of Keras 3 leaves the module out: the operation Add has one tensor and a number, the layer
-    // Add has two.
-    const LayerFunction layer = find_layer(class_name);
-    const LayerFunction by_name = find_operation(class_name);
-    return layer == nullptr || (by_name != nullptr && tensors == 1) ? by_name : layer;
+    return find_layer(class_name);
   }
 
   // --- Sequential ---
@@ -273,7 +285,7 @@ class ModelBuilder {
     for (const Json& layer : layers) {
       // Sequential does not count its InputLayer among its layers.
       const bool input = layer.is_object() && layer.value("class_name", Json()) == Json("InputLayer");
-      entries.push_back(make_entry(layer, scope, sequential && input ? ignored : used));
+      entries.push_back(make_entry(layer, entries.size(), scope, sequential && input ? ignored : used));
     }
     return entries;
   }
@@ -334,8 +346,10 @@ class ModelBuilder {
   using CallKey = std::pair<std::string, std::int64_t>;
 
   static bool is_history(const Json& value) {
-    return value.is_array() && value.size() >= 3 && value[0].is_string() && value[1].is_number_integer() &&
-           value[2].is_number_integer();
+    if (!value.is_array() || value.size() < 3 || !value[0].is_string() || !value[1].is_number_integer()) {
+      return false;
+    }
+    return value[2].is_number_integer() || value[0] == Json("_CONSTANT_VALUE");
   }
 
   static TensorRef to_ref(const Json& history) {
@@ -349,15 +363,24 @@ class ModelBuilder {
       if (is_history(history)) refs.push_back(to_ref(history));
       return;
     }
-    if (value.is_structured()) {
+    if (value.is_array()) {
       for (const Json& part : value) collect_tensors(part, refs);
+    } else if (value.is_object()) {
+      for (const auto& [key, part] : value.items()) {
+        if (key != "mask") collect_tensors(part, refs);
+      }
     }
   }
 
   // Keras 2: ["layer", node, tensor, {keyword arguments}], one or a list of them.
   void collect_histories(const Json& value, std::vector<TensorRef>& refs, Json& arguments) const {
     if (is_history(value)) {
-      refs.push_back(to_ref(value));
+      // A number in place of the first tensor: ["_CONSTANT_VALUE", -1, 2.0, {"y": ["layer", 0, 0]}].
+      if (value[0] == Json("_CONSTANT_VALUE")) {
+        arguments["x"] = value[2];
+      } else {
+        refs.push_back(to_ref(value));
+      }
       if (value.size() > 3 && value[3].is_object()) {
         for (const auto& [key, argument] : value[3].items()) {
           arguments[key] = argument;
@@ -401,20 +424,59 @@ class ModelBuilder {
     return calls;
   }
 
-  // "input_layers" and "output_layers": one reference, a list of them, or a dictionary of them.
-  std::vector<TensorRef> ends_of(const Json& config, const char* key) const {
-    std::vector<TensorRef> refs;
-    Json ignored = Json::object();
+  // A named end of a model: the name of its layer, or the key where the ends are a dictionary.
+  struct End {
+    std::string name;
+    TensorRef ref;
+  };
+
+  // "input_layers" and "output_layers": one reference, or lists and dictionaries of them.
+  std::vector<End> ends_of(const Json& config, const char* key) const {
+    std::vector<End> ends;
     const Json& value = json_member(config, key, source_.file);
-    if (value.is_object()) {
-      for (const Json& part : value) collect_histories(part, refs, ignored);
-    } else {
-      collect_histories(value, refs, ignored);
-    }
-    if (refs.empty())
+    collect_ends(value, "", ends);
+    if (ends.empty()) {
       fail(ErrorCode::corrupt, "'{}': {} is {}, expected names of layers", source_.file, key,
            json_excerpt(value));
-    return refs;
+    }
+    return ends;
+  }
+
+  static void collect_ends(const Json& value, const std::string& name, std::vector<End>& ends) {
+    if (is_history(value)) {
+      const TensorRef ref = to_ref(value);
+      ends.push_back({name.empty() ? ref.layer : name, ref});
+    } else if (value.is_array()) {
+      for (const Json& part : value) collect_ends(part, name, ends);
+    } else if (value.is_object()) {
+      for (const auto& [key, part] : value.items()) collect_ends(part, key, ends);
+    }
+  }
+
+  // Calls of a nested model are counted from 0 here. Keras 2 counts them from 1, the model's own making being
+  // call 0, except for a Sequential model that was built late; Keras 3 does so where a functional model's
+  // output is an output of the model around it.
+  void count_from_zero(const std::vector<LayerEntryOfModel>& entries, std::vector<Call>& calls,
+                       std::vector<End>& outputs) const {
+    for (const LayerEntryOfModel& entry : entries) {
+      if (!is_model(entry.class_name, entry.instance->config)) continue;
+      std::vector<TensorRef*> used;
+      if (source_.keras_major < 3) {
+        for (Call& call : calls) {
+          for (TensorRef& ref : call.inputs) {
+            if (ref.layer == entry.name) used.push_back(&ref);
+          }
+        }
+      } else if (is_sequential(entry.class_name)) {
+        continue;
+      }
+      for (End& end : outputs) {
+        if (end.ref.layer == entry.name) used.push_back(&end.ref);
+      }
+      const bool from_one =
+          std::none_of(used.begin(), used.end(), [](const TensorRef* ref) { return ref->node == 0; });
+      for (TensorRef* ref : used) ref->node -= from_one ? 1 : 0;
+    }
   }
 
   Outputs build_functional(const Json& config, const Scope& scope, const std::vector<ValueId>* inputs,
@@ -427,13 +489,13 @@ class ModelBuilder {
       }
     }
     std::map<CallKey, std::vector<ValueId>> made;
-    const std::vector<TensorRef> input_refs = ends_of(config, "input_layers");
-    if (inputs != nullptr && inputs->size() != input_refs.size()) {
+    const std::vector<End> input_ends = ends_of(config, "input_layers");
+    if (inputs != nullptr && inputs->size() != input_ends.size()) {
       fail(ErrorCode::corrupt, "a nested model in '{}' has {} inputs and is called on {} tensors",
-           source_.file, input_refs.size(), inputs->size());
+           source_.file, input_ends.size(), inputs->size());
     }
-    for (std::size_t i = 0; i < input_refs.size(); ++i) {
-      const LayerEntryOfModel& entry = entry_named(entries, by_name, input_refs[i].layer);
+    for (std::size_t i = 0; i < input_ends.size(); ++i) {
+      const LayerEntryOfModel& entry = entry_named(entries, by_name, input_ends[i].ref.layer);
       if (inputs != nullptr) {
         made[{entry.name, 0}] = {(*inputs)[i]};
         continue;
@@ -441,12 +503,14 @@ class ModelBuilder {
       const Json* shape = find_batch_shape(entry.instance->config);
       if (shape == nullptr) fail(ErrorCode::corrupt, "{}: an input without a shape", describe(entry));
       made[{entry.name, 0}] = {add_input(entry.name, *shape, entry.instance->config.value("dtype", Json()),
-                                         input_refs.size() == 1)};
+                                         input_ends.size() == 1)};
     }
-    run_calls(entries, by_name, made);
+    std::vector<Call> calls = calls_of(entries);
+    std::vector<End> output_ends = ends_of(config, "output_layers");
+    count_from_zero(entries, calls, output_ends);
+    run_calls(calls, entries, by_name, made);
     Outputs outputs;
-    for (const TensorRef& ref : ends_of(config, "output_layers"))
-      outputs.emplace_back(ref.layer, value_of(made, ref));
+    for (const End& end : output_ends) outputs.emplace_back(end.name, value_of(made, end.ref));
     return outputs;
   }
 
@@ -468,9 +532,9 @@ class ModelBuilder {
   }
 
   // Makes calls once their inputs are made, in the order of the configuration where there is a choice.
-  void run_calls(std::vector<LayerEntryOfModel>& entries, const std::map<std::string, std::size_t>& by_name,
+  void run_calls(const std::vector<Call>& calls, std::vector<LayerEntryOfModel>& entries,
+                 const std::map<std::string, std::size_t>& by_name,
                  std::map<CallKey, std::vector<ValueId>>& made) {
-    const std::vector<Call> calls = calls_of(entries);
     std::map<CallKey, std::vector<std::size_t>> waiting;
     std::vector<std::size_t> missing(calls.size(), 0);
     std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> ready;

@@ -68,7 +68,11 @@ Graph read_h5(const Buffer& bytes, const std::string& where, const ReadOptions& 
   source.keras_major = major_of(attribute("keras_version"));
   const std::string training = attribute("training_config");
   const std::string root = file.has_group("model_weights") ? "model_weights" : "";
-  const NamedWeightStore store(std::move(file), root);
+  // The file lists weights by order alone; a first build finds out which layer asks for which.
+  const WeightRecorder recorder;
+  source.weights = &recorder;
+  build_model(source, options);
+  const ListedWeightStore store(std::move(file), root, recorder, where);
   source.weights = &store;
   Graph graph = build_model(source, options);
   graph.set_training_config(training);

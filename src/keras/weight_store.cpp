@@ -1,51 +1,68 @@
 #include "keras/weight_store.h"
 
-#include <algorithm>
+#include "base/error.h"
+
+#include <utility>
 
 namespace lamina {
 
-namespace {
-
-std::vector<std::string> split_path(const std::string& path) {
-  std::vector<std::string> parts;
-  std::size_t begin = 0;
-  while (begin <= path.size()) {
-    const std::size_t slash = std::min(path.find('/', begin), path.size());
-    if (slash > begin) parts.push_back(path.substr(begin, slash - begin));
-    begin = slash + 1;
-  }
-  return parts;
-}
-
-// "kernel:0" is TensorFlow's way to say the first output of the variable "kernel".
-std::string without_output(const std::string& name) { return name.substr(0, name.find(':')); }
-
-}  // namespace
-
-std::optional<Tensor> TreeWeightStore::find(const WeightPlace& place, const std::string&,
-                                            std::size_t index) const {
-  const auto found = file_.datasets.find(place.path + "/vars/" + std::to_string(index));
+std::optional<Tensor> TreeWeightStore::find(const WeightPlace& place, const WeightRequest& request) const {
+  const auto found = file_.datasets.find(place.path + "/vars/" + std::to_string(request.index));
   if (found == file_.datasets.end()) return std::nullopt;
   return found->second;
 }
 
-std::optional<Tensor> NamedWeightStore::find(const WeightPlace& place, const std::string& name,
-                                             std::size_t) const {
-  const std::string group = root_.empty() ? place.names.front() : root_ + "/" + place.names.front();
-  const Tensor* best = nullptr;
-  for (const std::string& weight : file_.texts(group, "weight_names")) {
-    const std::vector<std::string> parts = split_path(weight);
-    if (parts.empty() || without_output(parts.back()) != name) continue;
-    // Inside a nested model the layer's own name stands before the weight's.
-    if (place.names.size() > 1 && (parts.size() < 2 || parts[parts.size() - 2] != place.names.back()))
-      continue;
-    const auto found = file_.datasets.find(group + "/" + weight);
-    if (found == file_.datasets.end()) continue;
-    if (best != nullptr) return std::nullopt;  // two fit: saying nothing beats guessing
-    best = &found->second;
+std::string WeightRecorder::key_of(const WeightPlace& place, std::size_t index) {
+  std::string key;
+  for (const std::size_t number : place.position) key += std::to_string(number) + "/";
+  return key + std::to_string(index);
+}
+
+std::optional<Tensor> WeightRecorder::find(const WeightPlace& place, const WeightRequest& request) const {
+  const bool frozen = place.frozen || !request.trainable;
+  seen_[place.names.front()].emplace(Seen{frozen, place.position, request.index},
+                                     key_of(place, request.index));
+  const TensorType type{DType::f32, request.shape};
+  const std::span<const std::byte> unread(static_cast<const std::byte*>(nullptr), byte_size(type, 1));
+  return Tensor(type, Buffer(nullptr, unread));
+}
+
+std::map<std::string, std::size_t> WeightRecorder::order_of(const std::string& outermost) const {
+  std::map<std::string, std::size_t> order;
+  const auto found = seen_.find(outermost);
+  if (found == seen_.end()) return order;
+  std::size_t number = 0;
+  for (const auto& [seen, key] : found->second) order.emplace(key, number++);
+  return order;
+}
+
+std::vector<std::string> WeightRecorder::outermost() const {
+  std::vector<std::string> names;
+  for (const auto& [name, seen] : seen_) names.push_back(name);
+  return names;
+}
+
+ListedWeightStore::ListedWeightStore(Hdf5File file, const std::string& root, const WeightRecorder& recorder,
+                                     const std::string& where) {
+  for (const std::string& layer : recorder.outermost()) {
+    const std::string group = root.empty() ? layer : root + "/" + layer;
+    const std::vector<std::string> names = file.texts(group, "weight_names");
+    const std::map<std::string, std::size_t> order = recorder.order_of(layer);
+    if (names.size() != order.size()) {
+      fail(ErrorCode::corrupt, "layer '{}' in '{}': the file has {} weights for it, expected {}", layer,
+           where, names.size(), order.size());
+    }
+    for (const auto& [key, number] : order) {
+      const auto found = file.datasets.find(group + "/" + names[number]);
+      if (found != file.datasets.end()) weights_.emplace(key, found->second);
+    }
   }
-  if (best == nullptr) return std::nullopt;
-  return *best;
+}
+
+std::optional<Tensor> ListedWeightStore::find(const WeightPlace& place, const WeightRequest& request) const {
+  const auto found = weights_.find(WeightRecorder::key_of(place, request.index));
+  if (found == weights_.end()) return std::nullopt;
+  return found->second;
 }
 
 }  // namespace lamina

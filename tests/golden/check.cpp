@@ -44,7 +44,8 @@ class Case {
  private:
   ReadOptions options() const {
     ReadOptions options;
-    for (const auto& [name, shape] : json_.value("input_shape", Json::object()).items()) {
+    const Json shapes = json_.value("input_shape", Json::object());
+    for (const auto& [name, shape] : shapes.items()) {
       options.input_shapes[name] = shape.get<Shape>();
     }
     return options;

@@ -141,7 +141,7 @@ def pooling(keras):
     for padding in ("valid", "same"):
         for kind in (layers.MaxPooling2D, layers.AveragePooling2D):
             outputs += [
-                kind(padding=padding)(x),
+                kind(2, padding=padding)(x),
                 kind((3, 2), padding=padding)(x),
                 kind(3, strides=1, padding=padding)(x),
                 kind((2, 3), strides=(3, 2), padding=padding)(x),

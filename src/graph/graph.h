@@ -61,7 +61,7 @@ struct Port {
 // Built by appending; values and nodes never change afterwards, so a const Graph may be shared by threads.
 class Graph {
  public:
-  explicit Graph(std::string name) : name_(std::move(name)) {}
+  explicit Graph(std::string name = "") : name_(std::move(name)) {}
 
   // --- building; each throws Error(invalid_argument) naming the layer and the sizes that don't fit ---
   ValueId add_input(std::string name, TensorType type);

@@ -1,0 +1,131 @@
+#include "cluster/data_path.h"
+
+#include "cluster/status.h"
+
+#include <utility>
+
+#include <grpcpp/impl/codegen/method_handler.h>
+#include <grpcpp/impl/codegen/rpc_method.h>
+#include <grpcpp/impl/codegen/rpc_service_method.h>
+
+namespace lamina {
+
+namespace {
+
+// Registered by hand, for messages of plain bytes.
+constexpr const char* kMethod = "/lamina.v1.Data/Frames";
+
+}  // namespace
+
+DataService::DataService(Receive receive, std::uint64_t max_frame_bytes)
+    : receive_(std::move(receive)), max_frame_bytes_(max_frame_bytes) {
+  using Handler = grpc::internal::BidiStreamingHandler<DataService, grpc::ByteBuffer, grpc::ByteBuffer>;
+  auto handler = std::make_unique<Handler>(
+      [](DataService* service, grpc::ServerContext* context,
+         grpc::ServerReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>* stream) {
+        return service->serve(context, stream);
+      },
+      this);
+  auto method = std::make_unique<grpc::internal::RpcServiceMethod>(
+      kMethod, grpc::internal::RpcMethod::BIDI_STREAMING, handler.release());
+  AddMethod(method.release());
+}
+
+grpc::Status DataService::serve(grpc::ServerContext*,
+                                grpc::ServerReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>* stream) {
+  grpc::ByteBuffer bytes;
+  try {
+    while (stream->Read(&bytes)) {
+      Frame frame = decode_frame(bytes, max_frame_bytes_);
+      bytes.Clear();
+      if (frame.header.echo()) {
+        stream->Write(encode_frame(Frame{}));
+      } else {
+        receive_(std::move(frame));
+      }
+    }
+  } catch (const Error& error) {
+    return to_status(error);
+  } catch (const std::exception& error) {
+    return to_status(Error(ErrorCode::internal, error.what()));
+  }
+  return grpc::Status::OK;
+}
+
+DataLink::DataLink(std::string address, const TlsFiles& tls, std::function<void(const Error&)> broken)
+    : address_(std::move(address)), broken_(std::move(broken)), channel_(open_channel(address_, tls)) {
+  const grpc::internal::RpcMethod method(kMethod, grpc::internal::RpcMethod::BIDI_STREAMING);
+  stream_.reset(grpc::internal::ClientReaderWriterFactory<grpc::ByteBuffer, grpc::ByteBuffer>::Create(
+      channel_.get(), method, &context_));
+  reader_ = std::thread([this] { read_until_end(); });
+}
+
+DataLink::~DataLink() {
+  {
+    const std::lock_guard lock(state_mutex_);
+    closing_ = true;
+  }
+  context_.TryCancel();
+  reader_.join();
+}
+
+void DataLink::read_until_end() {
+  grpc::ByteBuffer answer;
+  while (stream_->Read(&answer)) {
+    const std::lock_guard lock(state_mutex_);
+    ++answers_;
+    answered_.notify_all();
+  }
+  bool asked = false;
+  {
+    const std::lock_guard lock(state_mutex_);
+    ended_ = true;
+    asked = closing_;
+    answered_.notify_all();
+  }
+  // Writes are over before the status is asked for.
+  grpc::Status status;
+  {
+    const std::lock_guard lock(write_mutex_);
+    status = stream_->Finish();
+  }
+  if (asked || !broken_) return;
+  try {
+    throw_if_failed(status, "'" + address_ + "'");
+    fail(ErrorCode::unavailable, "'{}' closed the connection", address_);
+  } catch (const Error& error) {
+    broken_(error);
+  }
+}
+
+bool DataLink::alive() const {
+  const std::lock_guard lock(state_mutex_);
+  return !ended_;
+}
+
+void DataLink::send(Frame frame) {
+  const grpc::ByteBuffer bytes = encode_frame(std::move(frame));
+  const std::lock_guard lock(write_mutex_);
+  if (!alive() || !stream_->Write(bytes)) {
+    fail(ErrorCode::unavailable, "the connection to '{}' is broken", address_);
+  }
+}
+
+void DataLink::echo(std::vector<Tensor> tensors, std::chrono::milliseconds limit) {
+  std::uint64_t before = 0;
+  {
+    const std::lock_guard lock(state_mutex_);
+    before = answers_;
+  }
+  Frame frame;
+  frame.header.set_echo(true);
+  frame.tensors = std::move(tensors);
+  send(std::move(frame));
+  std::unique_lock lock(state_mutex_);
+  answered_.wait_for(lock, limit, [&] { return answers_ > before || ended_; });
+  if (answers_ > before) return;
+  fail(ended_ ? ErrorCode::unavailable : ErrorCode::deadline_exceeded, "'{}' did not answer an echo",
+       address_);
+}
+
+}  // namespace lamina

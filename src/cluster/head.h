@@ -1,0 +1,66 @@
+// The orchestrator: sends requests into the pipeline, gathers answers, watches the workers.
+#pragma once
+
+#include "cluster/orchestrator.h"
+#include "cluster/security.h"
+#include "graph/graph.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lamina {
+
+// A stage of the plan and the worker that is to run it.
+struct HeadStage {
+  std::string name;     // its layers
+  std::string worker;   // name of the machine
+  std::string address;  // host:port of its worker
+  Graph graph;
+  std::vector<std::string> hashes;  // content hashes of graph.weights()
+  double predicted_seconds = 0;
+};
+
+struct HeadOptions {
+  std::string model;
+  std::string listen =
+      "127.0.0.1:0";  // where the last worker delivers answers; it must be reachable for every worker
+  double predicted_latency = 0;
+  std::string precision = "f32";
+  std::int64_t batch = 1;          // the batch size expected most
+  std::size_t max_in_flight = 64;  // requests beyond are refused
+  std::size_t stage_queue = 16;    // frames that wait before a stage
+  std::chrono::milliseconds heartbeat{1000};
+  int missed_heartbeats = 3;  // until a worker counts as lost
+  TlsFiles tls;
+  std::uint64_t max_frame_bytes = std::uint64_t{2} << 30U;
+};
+
+class Head : public Orchestrator {
+ public:
+  // `signature` is that of the whole model. Nothing is loaded yet: activate() and connect() do that.
+  Head(Signature signature, std::vector<HeadStage> stages, HeadOptions options);
+  ~Head() override;
+  Head(const Head&) = delete;
+  Head& operator=(const Head&) = delete;
+
+  // Loads every stage, connects them, and starts to watch. Throws the first Error met, naming worker and
+  // stage.
+  void start();
+
+  const Signature& signature() const override;
+  std::uint64_t predict(std::vector<Tensor> inputs, Deadline deadline, Callback done) override;
+  void cancel(std::uint64_t request) override;
+  PipelineStatus connect() override;
+  PipelineStatus activate() override;
+  PipelineStatus status() const override;
+  PipelineStatus check() override;
+
+ private:
+  class Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace lamina

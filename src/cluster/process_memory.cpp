@@ -1,0 +1,44 @@
+#include "cluster/process_memory.h"
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <string>
+
+#include <sys/resource.h>
+
+namespace lamina {
+
+namespace {
+
+// A line "Name:   1234 kB" of a file under /proc; 0 where it is missing.
+std::uint64_t read_kilobytes(const char* file, const std::string& name) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(name + ":")) return std::stoull(line.substr(name.size() + 1)) * 1024;
+  }
+  return 0;
+}
+
+std::uint64_t limit_of(decltype(RLIMIT_DATA) resource) {
+  rlimit limit{};
+  const bool known = ::getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  return known ? limit.rlim_cur : std::numeric_limits<std::uint64_t>::max();
+}
+
+}  // namespace
+
+std::uint64_t anonymous_memory() { return read_kilobytes("/proc/self/status", "RssAnon"); }
+
+std::uint64_t free_memory(std::uint64_t limit) {
+  const std::uint64_t machine = read_kilobytes("/proc/meminfo", "MemAvailable");
+  if (limit == 0) return machine;
+  const std::uint64_t used = anonymous_memory();
+  return std::min(machine, limit > used ? limit - used : 0);
+}
+
+std::uint64_t memory_limit() {
+  return std::min({read_kilobytes("/proc/meminfo", "MemTotal"), limit_of(RLIMIT_DATA), limit_of(RLIMIT_AS)});
+}
+
+}  // namespace lamina

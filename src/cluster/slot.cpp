@@ -1,0 +1,93 @@
+#include "cluster/slot.h"
+
+#include "base/error.h"
+#include "base/log.h"
+
+#include <new>
+#include <utility>
+
+namespace lamina {
+
+namespace {
+constexpr std::size_t kMaxCancelled = 10'000;
+}
+
+Slot::Slot(SlotRoute route, std::shared_ptr<Executable> executable, std::shared_ptr<DataLink> next,
+           std::shared_ptr<DataLink> head)
+    : route_(std::move(route)),
+      executable_(std::move(executable)),
+      next_(std::move(next)),
+      head_(std::move(head)),
+      queue_(route_.queue),
+      thread_([this] { run(); }) {}
+
+Slot::~Slot() {
+  queue_.close();
+  thread_.join();
+}
+
+void Slot::receive(Frame frame) {
+  const Deadline deadline(std::chrono::microseconds(frame.header.microseconds_left()));
+  queue_.push({std::move(frame), deadline});
+}
+
+void Slot::cancel(std::uint64_t request) {
+  const std::lock_guard lock(mutex_);
+  if (!cancelled_.insert(request).second) return;
+  cancelled_order_.push_back(request);
+  if (cancelled_order_.size() > kMaxCancelled) {
+    cancelled_.erase(cancelled_order_.front());
+    cancelled_order_.pop_front();
+  }
+}
+
+bool Slot::is_cancelled(std::uint64_t request) {
+  const std::lock_guard lock(mutex_);
+  return cancelled_.contains(request);
+}
+
+void Slot::run() {
+  while (std::optional<Waiting> waiting = queue_.pop()) compute(std::move(*waiting));
+}
+
+void Slot::compute(Waiting waiting) {
+  v1::FrameHeader header = std::move(waiting.frame.header);
+  const std::uint64_t request = header.request();
+  // Nobody waits for these: the head has answered already.
+  if (is_cancelled(request) || waiting.deadline.passed()) return;
+  try {
+    const Clock::time_point begin = Clock::now();
+    Frame result;
+    result.tensors = executable_->run(waiting.frame.tensors);
+    waiting.frame.tensors.clear();
+    header.add_stage_seconds(seconds_since(begin));
+    if (is_cancelled(request)) return;
+    header.set_slot(route_.next_slot);
+    header.set_microseconds_left(
+        std::chrono::duration_cast<std::chrono::microseconds>(waiting.deadline.left()).count());
+    result.header = std::move(header);
+    next_->send(std::move(result));
+  } catch (const Error& error) {
+    send_error(request, error);
+  } catch (const std::bad_alloc&) {
+    send_error(request, Error(ErrorCode::out_of_memory, "out of memory"));
+  } catch (const std::exception& error) {
+    send_error(request, Error(ErrorCode::internal, error.what()));
+  }
+}
+
+void Slot::send_error(std::uint64_t request, const Error& error) {
+  Frame frame;
+  frame.header.set_pipeline(route_.pipeline);
+  frame.header.set_request(request);
+  frame.header.mutable_error()->set_code(std::string(to_string(error.code())));
+  frame.header.mutable_error()->set_message(
+      fmt::format("worker '{}', stage {}: {}", route_.worker, route_.slot, error.what()));
+  try {
+    head_->send(std::move(frame));
+  } catch (const Error& lost) {
+    spdlog::warn("an error of request {} can't be reported: {}", request, lost.what());
+  }
+}
+
+}  // namespace lamina

@@ -1,0 +1,65 @@
+// The calls to a worker, for whoever measures, loads or connects it.
+#pragma once
+
+#include "cluster/security.h"
+#include "graph/graph.h"
+#include "profile/benchmark.h"
+#include "worker.grpc.pb.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lamina {
+
+struct WorkerDescription {
+  DeviceInfo device;
+  std::string engine;  // name and version
+};
+
+struct LoadOptions {
+  std::string precision = "f32";
+  std::int64_t batch = 1;
+  int concurrency = 1;
+};
+
+struct LoadedMemory {
+  std::uint64_t weights = 0;
+  std::uint64_t activations = 0;
+};
+
+// Every call throws an Error that names the worker: unavailable or deadline_exceeded when it does not answer,
+// else what it said. Thread-safe.
+class WorkerClient {
+ public:
+  WorkerClient(std::string address, const TlsFiles& tls);
+
+  const std::string& address() const { return address_; }
+
+  // Waits for the worker to come up, at most `limit`.
+  WorkerDescription describe(std::chrono::milliseconds limit);
+
+  // Sends the weights that the worker lacks and the graph, and has it compiled. `hashes` are the content
+  // hashes of graph.weights(). Returns the name of the stage.
+  std::string load(const Graph& graph, const std::vector<std::string>& hashes, const LoadOptions& options,
+                   LoadedMemory* memory = nullptr);
+  void unload(const std::string& stage);
+  PieceTime measure(const std::string& stage, std::int64_t batch, int warm_up, int repeats);
+  Link measure_link(const std::string& to, int pings, double seconds);
+
+  void connect(const v1::ConnectRequest& request);
+  void cancel(std::uint64_t pipeline, std::uint64_t request);
+  v1::CheckReply check(std::uint64_t pipeline, std::uint32_t slot, std::chrono::milliseconds limit);
+
+ private:
+  void send_missing_blobs(const Graph& graph, const std::vector<std::string>& hashes);
+  std::string peer() const { return "the worker at '" + address_ + "'"; }
+
+  std::string address_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::Worker::Stub> stub_;
+};
+
+}  // namespace lamina

@@ -1,0 +1,330 @@
+#include "cluster/worker_server.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/sha256.h"
+#include "cluster/blob_store.h"
+#include "cluster/data_path.h"
+#include "cluster/process_memory.h"
+#include "cluster/slot.h"
+#include "cluster/status.h"
+#include "engine/precision.h"
+#include "graph/serialize.h"
+#include "profile/measure.h"
+#include "profile/statistics.h"
+#include "worker.grpc.pb.h"
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+namespace lamina {
+
+namespace {
+
+constexpr int kMaxGraphBytes = 256 << 20;
+constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{64} << 30U;
+constexpr std::size_t kLinkProbeBytes = 4U << 20U;
+constexpr std::chrono::seconds kEchoLimit{20};
+constexpr int kMaxPings = 100'000;
+constexpr double kMaxLinkSeconds = 60;
+
+// What a stage became on this worker.
+struct LoadedStage {
+  std::shared_ptr<Executable> executable;
+  Signature signature;
+};
+
+}  // namespace
+
+class WorkerServer::Implementation final : public v1::Worker::Service {
+ public:
+  explicit Implementation(WorkerOptions options)
+      : options_(std::move(options)),
+        engine_(options_.loaded_engine ? options_.loaded_engine : load_engine(options_.engine)),
+        blobs_(options_.store),
+        data_([this](Frame frame) { receive(std::move(frame)); }, options_.max_frame_bytes) {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort(options_.listen, server_credentials(options_.tls), &port);
+    builder.SetMaxReceiveMessageSize(-1);
+    builder.SetMaxSendMessageSize(-1);
+    // An address that another process listens on is an error, not a second listener.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.RegisterService(this);
+    builder.RegisterService(&data_);
+    server_ = builder.BuildAndStart();
+    if (!server_ || port == 0) {
+      fail(ErrorCode::unavailable, "worker '{}' can't listen on '{}'; is the port in use?", options_.name,
+           options_.listen);
+    }
+    address_ = options_.listen.substr(0, options_.listen.rfind(':') + 1) + std::to_string(port);
+  }
+
+  ~Implementation() override { shutdown(std::chrono::milliseconds(0)); }
+
+  const std::string& address() const { return address_; }
+
+  void shutdown(std::chrono::milliseconds drain) {
+    // Streams never end by themselves, so what waits in slots is closed first.
+    {
+      const std::lock_guard lock(mutex_);
+      slots_.clear();
+    }
+    server_->Shutdown(std::chrono::system_clock::now() + drain);
+    server_->Wait();
+  }
+
+  grpc::Status Describe(grpc::ServerContext*, const v1::DescribeRequest* request,
+                        v1::Description* reply) override {
+    return guard([&] {
+      if (request->protocol() != kProtocolVersion) {
+        fail(ErrorCode::unsupported, "worker '{}' speaks version {} of the protocol, not {}", options_.name,
+             kProtocolVersion, request->protocol());
+      }
+      reply->set_protocol(kProtocolVersion);
+      reply->set_name(options_.name);
+      reply->set_threads(options_.threads);
+      reply->set_memory(options_.memory);
+      reply->set_free_memory(free_memory(options_.memory));
+      reply->set_engine(engine_->name() + " " + engine_->version());
+    });
+  }
+
+  grpc::Status FindMissing(grpc::ServerContext*, const v1::BlobList* request, v1::BlobList* reply) override {
+    return guard([&] {
+      for (const std::string& hash : request->sha256()) {
+        if (!blobs_.has(hash)) reply->add_sha256(hash);
+      }
+    });
+  }
+
+  grpc::Status PutBlobs(grpc::ServerContext*, grpc::ServerReader<v1::BlobChunk>* stream, v1::Done*) override {
+    return guard([&] {
+      v1::BlobChunk chunk;
+      std::unique_ptr<BlobStore::Writer> writer;
+      std::string current;
+      std::uint64_t size = 0;
+      while (stream->Read(&chunk)) {
+        if (!writer) {
+          current = chunk.sha256();
+          size = 0;
+          writer = std::make_unique<BlobStore::Writer>(blobs_, current);
+        }
+        size += chunk.data().size();
+        if (chunk.sha256() != current || size > kMaxBlobBytes) {
+          fail(ErrorCode::corrupt, "a chunk of blob {} among those of {}", chunk.sha256(), current);
+        }
+        writer->append(std::as_bytes(std::span(chunk.data())));
+        if (chunk.last()) {
+          writer->finish();
+          writer.reset();
+        }
+      }
+      if (writer) fail(ErrorCode::corrupt, "blob {} breaks off", current);
+    });
+  }
+
+  grpc::Status Load(grpc::ServerContext*, const v1::LoadRequest* request, v1::LoadReply* reply) override {
+    return guard([&] {
+      const Clock::time_point begin = Clock::now();
+      if (request->graph().size() > kMaxGraphBytes || sha256(request->graph()) != request->stage()) {
+        fail(ErrorCode::corrupt, "stage {} arrived damaged", request->stage());
+      }
+      auto stage = std::make_shared<LoadedStage>();
+      {
+        const Graph graph = graph_from_json(
+            parse_json(request->graph(), "stage " + request->stage()),
+            [this](const std::string& hash) { return blobs_.get(hash); }, "stage " + request->stage());
+        stage->signature = signature_of(graph);
+        CompileOptions compile;
+        compile.threads = options_.threads;
+        compile.precision = precision_from_string(request->precision());
+        compile.batch = std::max<std::int64_t>(request->batch(), 1);
+        compile.concurrency = std::max(request->concurrency(), 1);
+        stage->executable = engine_->compile(graph, compile);
+      }
+      // The first run allocates what a run needs; better here than under the first request.
+      const PieceTime once = measure_runs(
+          *stage->executable, random_inputs(stage->signature, std::max<std::int64_t>(request->batch(), 1), 1),
+          {.warm_up = 0, .repeats = 1});
+      reply->set_weight_bytes(once.weight_bytes);
+      reply->set_activation_bytes(once.activation_bytes);
+      reply->set_seconds(seconds_since(begin));
+      const std::lock_guard lock(mutex_);
+      stages_[request->stage()] = std::move(stage);
+    });
+  }
+
+  grpc::Status Unload(grpc::ServerContext*, const v1::StageName* request, v1::Done*) override {
+    return guard([&] {
+      const std::lock_guard lock(mutex_);
+      stages_.erase(request->stage());
+    });
+  }
+
+  grpc::Status Measure(grpc::ServerContext*, const v1::MeasureRequest* request,
+                       v1::MeasureReply* reply) override {
+    return guard([&] {
+      const std::shared_ptr<LoadedStage> stage = find_stage(request->stage());
+      const std::int64_t batch = std::max<std::int64_t>(request->batch(), 1);
+      const PieceTime time =
+          measure_runs(*stage->executable, random_inputs(stage->signature, batch, 1),
+                       {.warm_up = request->warm_up(), .repeats = std::max(request->repeats(), 1)});
+      reply->set_median(time.median);
+      reply->set_p10(time.p10);
+      reply->set_p90(time.p90);
+      reply->set_weight_bytes(time.weight_bytes);
+      reply->set_activation_bytes(time.activation_bytes);
+    });
+  }
+
+  // A frame takes half a round trip and its bytes over the bandwidth: exactly what the cost model says.
+  grpc::Status MeasureLink(grpc::ServerContext*, const v1::LinkRequest* request,
+                           v1::LinkReply* reply) override {
+    return guard([&] {
+      DataLink link(request->address(), options_.tls, nullptr);
+      const int pings = std::clamp(request->pings(), 1, kMaxPings);
+      link.echo({}, kEchoLimit);  // connects
+      std::vector<double> trips;
+      for (int i = 0; i < pings; ++i) trips.push_back(time_echo(link, {}));
+      double sum = 0;
+      for (const double trip : trips) sum += trip;
+      const double mean = sum / pings;
+      const Tensor bulk({DType::u8, {static_cast<std::int64_t>(kLinkProbeBytes)}},
+                        Buffer::copy(std::vector<std::byte>(kLinkProbeBytes)));
+      std::vector<double> transfers;
+      const Deadline until(std::chrono::duration_cast<Clock::duration>(
+          std::chrono::duration<double>(std::clamp(request->seconds(), 0.0, kMaxLinkSeconds))));
+      do {
+        transfers.push_back(time_echo(link, {bulk}));
+      } while (!until.passed());
+      const double transfer = std::max(median(transfers) - median(trips), 1e-9);
+      reply->set_round_trip_min(quantile(trips, 0));
+      reply->set_round_trip_mean(mean);
+      reply->set_round_trip_max(quantile(trips, 1));
+      reply->set_bandwidth(static_cast<double>(kLinkProbeBytes) / transfer);
+    });
+  }
+
+  grpc::Status Connect(grpc::ServerContext*, const v1::ConnectRequest* request, v1::Done*) override {
+    return guard([&] {
+      if (request->slot() == 0) fail(ErrorCode::invalid_argument, "slot 0 is the head's");
+      const std::shared_ptr<LoadedStage> stage = find_stage(request->stage());
+      const SlotRoute route{options_.name, request->pipeline(), request->slot(), request->next_slot(),
+                            std::max<std::size_t>(request->queue(), 1)};
+      const auto broken = [name = options_.name](const Error& error) {
+        spdlog::warn("worker '{}': {}", name, error.what());
+      };
+      auto next = std::make_shared<DataLink>(request->next_address(), options_.tls, broken);
+      auto head = request->next_slot() == 0
+                      ? next
+                      : std::make_shared<DataLink>(request->head_address(), options_.tls, broken);
+      // Both ends answer before the slot counts as connected.
+      next->echo({}, kEchoLimit);
+      head->echo({}, kEchoLimit);
+      auto slot = std::make_shared<Slot>(route, stage->executable, std::move(next), std::move(head));
+      std::vector<std::shared_ptr<Slot>> ended;  // destroyed after the lock: they wait for their threads
+      const std::lock_guard lock(mutex_);
+      // Another pipeline takes over this worker from the one before.
+      std::erase_if(slots_, [&](auto& entry) {
+        const bool other = entry.first.first != request->pipeline();
+        if (other) ended.push_back(entry.second);
+        return other;
+      });
+      auto& place = slots_[{request->pipeline(), request->slot()}];
+      if (place) ended.push_back(place);
+      place = std::move(slot);
+    });
+  }
+
+  grpc::Status Cancel(grpc::ServerContext*, const v1::CancelRequest* request, v1::Done*) override {
+    return guard([&] {
+      const std::lock_guard lock(mutex_);
+      for (const auto& [key, slot] : slots_) {
+        if (key.first == request->pipeline()) slot->cancel(request->request());
+      }
+    });
+  }
+
+  grpc::Status Check(grpc::ServerContext*, const v1::CheckRequest* request, v1::CheckReply* reply) override {
+    return guard([&] {
+      const std::shared_ptr<Slot> slot = find_slot(request->pipeline(), request->slot());
+      reply->set_loaded(slot != nullptr);
+      reply->set_connected(slot != nullptr && slot->connected());
+      if (slot) reply->set_forward_address(slot->forward_address());
+    });
+  }
+
+ private:
+  // Runs a call and turns what it throws into a status that names this worker.
+  template <typename Call>
+  grpc::Status guard(Call call) {
+    try {
+      call();
+      return grpc::Status::OK;
+    } catch (const Error& error) {
+      return to_status(Error(error.code(), fmt::format("worker '{}': {}", options_.name, error.what())));
+    } catch (const std::bad_alloc&) {
+      return to_status(
+          Error(ErrorCode::out_of_memory, fmt::format("worker '{}': out of memory", options_.name)));
+    } catch (const std::exception& error) {
+      return to_status(
+          Error(ErrorCode::internal, fmt::format("worker '{}': {}", options_.name, error.what())));
+    }
+  }
+
+  static double time_echo(DataLink& link, std::vector<Tensor> tensors) {
+    const Clock::time_point begin = Clock::now();
+    link.echo(std::move(tensors), kEchoLimit);
+    return seconds_since(begin);
+  }
+
+  std::shared_ptr<LoadedStage> find_stage(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    const auto found = stages_.find(name);
+    if (found == stages_.end()) fail(ErrorCode::not_found, "stage {} is not loaded", name);
+    return found->second;
+  }
+
+  std::shared_ptr<Slot> find_slot(std::uint64_t pipeline, std::uint32_t slot) {
+    const std::lock_guard lock(mutex_);
+    const auto found = slots_.find({pipeline, slot});
+    return found == slots_.end() ? nullptr : found->second;
+  }
+
+  // Frames of a pipeline that is gone are dropped: its head has answered them.
+  void receive(Frame frame) {
+    if (const auto slot = find_slot(frame.header.pipeline(), frame.header.slot()))
+      slot->receive(std::move(frame));
+  }
+
+  WorkerOptions options_;
+  std::shared_ptr<Engine> engine_;
+  BlobStore blobs_;
+  DataService data_;
+  std::string address_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<LoadedStage>> stages_;                      // guarded by mutex_
+  std::map<std::pair<std::uint64_t, std::uint32_t>, std::shared_ptr<Slot>> slots_;  // guarded by mutex_
+  std::unique_ptr<grpc::Server> server_;
+};
+
+WorkerServer::WorkerServer(WorkerOptions options)
+    : implementation_(std::make_unique<Implementation>(std::move(options))) {}
+
+WorkerServer::~WorkerServer() = default;
+
+const std::string& WorkerServer::address() const { return implementation_->address(); }
+
+void WorkerServer::shutdown(std::chrono::milliseconds drain) { implementation_->shutdown(drain); }
+
+}  // namespace lamina

@@ -1,0 +1,165 @@
+#include "deploy/benchmark_session.h"
+
+#include "base/error.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace lamina {
+
+namespace {
+
+constexpr int kWarmUp = 3;
+
+std::vector<std::string> hashes_of(const SlicedModel& model, const Graph& stage) {
+  std::map<std::string, std::string> by_name;
+  for (std::size_t i = 0; i < model.hashes.size(); ++i)
+    by_name[model.graph.weights()[i].name] = model.hashes[i];
+  std::vector<std::string> hashes;
+  for (const Weight& weight : stage.weights()) hashes.push_back(by_name.at(weight.name));
+  return hashes;
+}
+
+class Session {
+ public:
+  Session(const SlicedModel& model, const Fleet& fleet, const BenchmarkOptions& options,
+          const Progress& progress)
+      : model_(model), fleet_(fleet), options_(options), progress_(progress) {
+    const std::size_t devices = fleet.members().size();
+    all_ = devices * (model.boundaries.size() - 1) + devices + devices * devices;
+  }
+
+  Benchmark run(const std::string& model_hash) {
+    Benchmark benchmark;
+    benchmark.model = model_.graph.name();
+    benchmark.model_hash = model_hash;
+    benchmark.engine = fleet_.members().front().engine;
+    benchmark.batch = options_.batch;
+    benchmark.memory_multiplier = options_.memory_multiplier;
+    for (std::size_t i = 0; i < model_.boundaries.size(); ++i) {
+      benchmark.cut_bytes.push_back(bytes_at(model_.boundaries[i]));
+    }
+    for (std::size_t i = 0; i + 1 < model_.boundaries.size(); ++i) benchmark.pieces.push_back(piece_info(i));
+    for (const FleetMember& member : fleet_.members()) {
+      benchmark.devices.push_back(member.device);
+      benchmark.measurements.push_back(measure_pieces(member));
+      benchmark.fusion.push_back(measure_fusion(member, benchmark.measurements.back()));
+    }
+    for (const FleetMember& from : fleet_.members()) {
+      auto& row = benchmark.links.emplace_back();
+      for (const FleetMember& to : fleet_.members()) {
+        step(fmt::format("link {} → {}", from.device.name, to.device.name));
+        row.push_back(
+            from.client->measure_link(to.client->address(), options_.pings, options_.bandwidth_seconds));
+      }
+    }
+    if (progress_) progress_(all_, all_, "done");
+    return benchmark;
+  }
+
+ private:
+  void step(const std::string& what) {
+    if (progress_) progress_(done_, all_, what);
+    ++done_;
+  }
+
+  std::uint64_t bytes_at(std::size_t position) const {
+    std::uint64_t bytes = 0;
+    for (const ValueId value : model_.cuts[position].crossing)
+      bytes += byte_size(model_.graph.type(value), options_.batch);
+    return bytes;
+  }
+
+  PieceInfo piece_info(std::size_t piece) const {
+    const Graph stage =
+        extract_stage(model_.graph, model_.cuts, model_.boundaries[piece], model_.boundaries[piece + 1]);
+    std::uint64_t bytes = 0;
+    for (const Weight& weight : stage.weights()) bytes += weight.data.data().size();
+    return {piece_name(model_, piece), model_.boundaries[piece], model_.boundaries[piece + 1], bytes};
+  }
+
+  PieceTime measure_range(const FleetMember& member, std::size_t begin, std::size_t end) const {
+    const Graph stage = extract_stage(model_.graph, model_.cuts, begin, end);
+    const std::string name =
+        member.client->load(stage, hashes_of(model_, stage), {options_.precision, options_.batch, 1});
+    const auto unload = [&] {
+      try {
+        member.client->unload(name);
+      } catch (const Error&) {
+        // The worker is gone; the next call to it says so.
+      }
+    };
+    try {
+      const PieceTime time = member.client->measure(name, options_.batch, kWarmUp, options_.repeats);
+      unload();
+      return time;
+    } catch (const Error&) {
+      unload();
+      throw;
+    }
+  }
+
+  std::vector<PieceMeasurement> measure_pieces(const FleetMember& member) {
+    std::vector<PieceMeasurement> row;
+    for (std::size_t piece = 0; piece + 1 < model_.boundaries.size(); ++piece) {
+      step(fmt::format("{} on {}", piece_name(model_, piece), member.device.name));
+      try {
+        row.push_back({measure_range(member, model_.boundaries[piece], model_.boundaries[piece + 1]), ""});
+      } catch (const Error& error) {
+        // A worker that died can't be measured further; a piece that doesn't fit is a result.
+        if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::deadline_exceeded) throw;
+        row.push_back({std::nullopt, error.what()});
+      }
+    }
+    return row;
+  }
+
+  // The longest runs of pieces that this device can hold at once, measured whole, against the sum of their
+  // pieces.
+  double measure_fusion(const FleetMember& member, const std::vector<PieceMeasurement>& pieces) {
+    step("all pieces on " + member.device.name);
+    double whole = 0;
+    double parts = 0;
+    std::size_t begin = 0;
+    while (begin < pieces.size()) {
+      std::uint64_t memory = 0;
+      double sum = 0;
+      std::size_t end = begin;
+      const auto budget = static_cast<std::uint64_t>(static_cast<double>(member.device.free_memory) *
+                                                     options_.memory_multiplier);
+      while (end < pieces.size() && pieces[end].time) {
+        memory += pieces[end].time->weight_bytes + pieces[end].time->activation_bytes;
+        if (memory > budget && end > begin) break;
+        sum += pieces[end].time->median;
+        ++end;
+      }
+      if (end > begin + 1) {
+        try {
+          whole += measure_range(member, model_.boundaries[begin], model_.boundaries[end]).median;
+          parts += sum;
+        } catch (const Error& error) {
+          if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::deadline_exceeded) throw;
+        }
+      }
+      begin = std::max(end, begin + 1);
+    }
+    return parts > 0 ? whole / parts : 1;
+  }
+
+  const SlicedModel& model_;
+  const Fleet& fleet_;
+  const BenchmarkOptions& options_;
+  const Progress& progress_;
+  std::size_t done_ = 0;
+  std::size_t all_ = 0;
+};
+
+}  // namespace
+
+Benchmark measure_fleet(const SlicedModel& model, const std::string& model_hash, const Fleet& fleet,
+                        const BenchmarkOptions& options, const Progress& progress) {
+  return Session(model, fleet, options, progress).run(model_hash);
+}
+
+}  // namespace lamina

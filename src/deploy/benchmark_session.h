@@ -1,0 +1,32 @@
+// Measuring a sliced model on a fleet.
+#pragma once
+
+#include "deploy/fleet.h"
+#include "profile/benchmark.h"
+#include "slice/artifact.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace lamina {
+
+struct BenchmarkOptions {
+  std::int64_t batch = 1;
+  int repeats = 10;
+  double bandwidth_seconds = 1;  // for each direction of each pair
+  int pings = 100;
+  double memory_multiplier = 0.8;
+  std::string precision = "f32";
+};
+
+// Called before each step: how many are done, of how many, and what comes.
+using Progress = std::function<void(std::size_t done, std::size_t all, const std::string& what)>;
+
+// Devices are measured one after another, so that those of one machine don't disturb each other. A piece that
+// can't run on a device, for its memory or otherwise, is marked with the reason and not fatal. `model_hash`
+// is that of model.json.
+Benchmark measure_fleet(const SlicedModel& model, const std::string& model_hash, const Fleet& fleet,
+                        const BenchmarkOptions& options, const Progress& progress);
+
+}  // namespace lamina

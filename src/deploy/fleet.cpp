@@ -1,0 +1,48 @@
+#include "deploy/fleet.h"
+
+#include "base/error.h"
+
+#include <algorithm>
+
+namespace lamina {
+
+Fleet::Fleet(const std::vector<DeviceInfo>& devices, const FleetOptions& options) {
+  std::size_t next_cpu = 0;
+  std::vector<std::string> addresses(devices.size());
+  std::vector<std::size_t> local_index(devices.size());
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    if (!devices[i].address.empty()) {
+      addresses[i] = devices[i].address;
+      continue;
+    }
+    local_index[i] = local_.size();
+    local_.emplace_back(LocalWorkerOptions{.device = devices[i],
+                                           .directory = options.directory / devices[i].name,
+                                           .program = {},
+                                           .engine = options.engine,
+                                           .tls = options.tls,
+                                           .attached = options.attached,
+                                           .first_cpu = next_cpu});
+    next_cpu += static_cast<std::size_t>(devices[i].threads);
+  }
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    if (addresses[i].empty()) addresses[i] = local_[local_index[i]].wait_until_ready(options.startup);
+    auto client = std::make_unique<WorkerClient>(addresses[i], options.tls);
+    WorkerDescription description = client->describe(options.startup);
+    description.device.name = devices[i].name;
+    members_.push_back({description.device, description.engine, std::move(client)});
+  }
+}
+
+const FleetMember& Fleet::member(const std::string& name) const {
+  for (const FleetMember& member : members_) {
+    if (member.device.name == name) return member;
+  }
+  fail(ErrorCode::not_found, "there is no device '{}'", name);
+}
+
+void Fleet::release() {
+  for (LocalWorker& worker : local_) worker.release();
+}
+
+}  // namespace lamina

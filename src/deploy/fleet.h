@@ -1,0 +1,47 @@
+// The workers of a benchmark or a deployment: those started here and those that run elsewhere.
+#pragma once
+
+#include "cluster/security.h"
+#include "cluster/worker_client.h"
+#include "deploy/local_worker.h"
+#include "profile/benchmark.h"
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lamina {
+
+struct FleetOptions {
+  std::filesystem::path directory;  // of the local workers' stores and logs
+  std::string engine = "openvino";
+  TlsFiles tls;
+  std::chrono::milliseconds startup{60'000};
+  bool attached = true;
+};
+
+struct FleetMember {
+  DeviceInfo device;  // as its worker describes it, under the name it has in the list of devices
+  std::string engine;
+  std::unique_ptr<WorkerClient> client;
+};
+
+// Starts local workers and reaches the others. Local ones end with this object unless released.
+class Fleet {
+ public:
+  // Throws the Error of the first worker that does not come up, naming it.
+  Fleet(const std::vector<DeviceInfo>& devices, const FleetOptions& options);
+
+  const std::vector<FleetMember>& members() const { return members_; }
+  const FleetMember& member(const std::string& name) const;
+  const std::vector<LocalWorker>& local_workers() const { return local_; }
+  void release();
+
+ private:
+  std::vector<LocalWorker> local_;
+  std::vector<FleetMember> members_;
+};
+
+}  // namespace lamina

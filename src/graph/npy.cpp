@@ -121,6 +121,7 @@ class HeaderParser {
   }
   Shape tuple() {
     Shape shape;
+    bool comma = false;
     expect('(');
     while (!accept(')')) {
       skip_space();
@@ -128,18 +129,29 @@ class HeaderParser {
       const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), size);
       if (error != std::errc() || size < 0 || shape.size() >= kMaxRank) broken("shape");
       text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
+      // Python 2 marked its long integers.
+      if (text_.starts_with('L')) text_.remove_prefix(1);
       shape.push_back(size);
-      if (!accept(',')) {
+      comma = accept(',');
+      if (!comma) {
         expect(')');
         break;
       }
     }
+    // In Python (3) is a number, (3,) a tuple.
+    if (shape.size() == 1 && !comma) broken("shape");
     return shape;
   }
 
   std::string_view text_;
   const std::string& where_;
 };
+
+// Whether every byte is 0 or 1, as this program's booleans are.
+bool are_booleans(const Buffer& data) {
+  return std::all_of(data.bytes().begin(), data.bytes().end(),
+                     [](std::byte value) { return value <= std::byte{1}; });
+}
 
 void reverse_bytes(std::byte* data, std::size_t count, std::size_t size) {
   for (std::size_t i = 0; i < count; ++i) std::reverse(data + i * size, data + (i + 1) * size);
@@ -219,14 +231,19 @@ Tensor read_npy(const Buffer& file, const std::string& where) {
   }
   const std::size_t size = size_of(type.dtype);
   const bool row_major = !header.fortran_order || type.shape.size() < 2;
-  if (row_major && (!big_endian || size == 1)) return {type, data};
+  const bool odd_booleans = type.dtype == DType::boolean && !are_booleans(data);
+  if (row_major && (!big_endian || size == 1) && !odd_booleans) return {type, data};
   auto block = allocate_bytes(data.size());
   if (row_major) {
-    std::memcpy(block.get(), data.data(), data.size());
+    std::copy(data.bytes().begin(), data.bytes().end(), block.get());
   } else {
     reorder(data.data(), block.get(), type.shape, size);
   }
   if (big_endian) reverse_bytes(block.get(), data.size() / size, size);
+  if (odd_booleans) {
+    std::transform(block.get(), block.get() + data.size(), block.get(),
+                   [](std::byte value) { return value == std::byte{0} ? value : std::byte{1}; });
+  }
   return {type, Buffer::take(std::move(block), data.size())};
 }
 
@@ -237,6 +254,9 @@ std::string npy_header(const TensorType& type) {
       std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& k) { return k.dtype == type.dtype; });
   if (kind == kKinds.end()) {
     fail(ErrorCode::unsupported, "an .npy file has no way to say {}", to_string(type.dtype));
+  }
+  if (is_symbolic(type.shape)) {
+    fail(ErrorCode::invalid_argument, "an .npy file needs a shape of numbers, not {}", to_string(type.shape));
   }
   std::string shape;
   for (const std::int64_t size : type.shape) shape += fmt::format("{}, ", size);

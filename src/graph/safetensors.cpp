@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint64_t kMaxHeader = 100'000'000;  // the limit of the format itself
 constexpr std::size_t kAlignment = 64;
+constexpr std::string_view kMetadata = "__metadata__";
 
 constexpr std::array<std::pair<DType, std::string_view>, 13> kNames = {{{DType::f64, "F64"},
                                                                         {DType::f32, "F32"},
@@ -34,7 +35,7 @@ DType read_dtype(const std::string& name, const std::string& where) {
   for (const auto& [dtype, candidate] : kNames) {
     if (candidate == name) return dtype;
   }
-  fail(ErrorCode::corrupt, "{}: dtype '{}' is not one of the format's", where, name);
+  fail(ErrorCode::corrupt, "{}: dtype '{}' is not known, expected one such as F32 or I64", where, name);
 }
 
 std::string_view name_of(DType dtype) {
@@ -45,6 +46,22 @@ std::string_view name_of(DType dtype) {
 }
 
 std::size_t padding(std::size_t size) { return (kAlignment - size % kAlignment) % kAlignment; }
+
+std::string header_text(const Json& header, const std::filesystem::path& path) {
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const Json::exception& error) {
+    fail(ErrorCode::invalid_argument, "a tensor for '{}' has a name that is not UTF-8: {}", path.string(),
+         error.what());
+  }
+  text.append(padding(sizeof(std::uint64_t) + text.size()), ' ');
+  if (text.size() > kMaxHeader) {
+    fail(ErrorCode::invalid_argument, "'{}' needs a header of {} bytes, expected at most {}", path.string(),
+         text.size(), kMaxHeader);
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -65,7 +82,7 @@ std::map<std::string, Tensor> read_safetensors(const Buffer& file, const std::st
   std::map<std::string, Tensor> tensors;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
   for (const auto& [name, entry] : header.items()) {
-    if (name == "__metadata__") continue;
+    if (name == kMetadata) continue;
     const std::string what = where + ": tensor '" + name + "'";
     const std::vector<std::int64_t> offsets = json_integers(entry, "data_offsets", what);
     const Shape shape = json_integers(entry, "shape", what);
@@ -87,9 +104,10 @@ std::map<std::string, Tensor> read_safetensors(const Buffer& file, const std::st
   std::sort(ranges.begin(), ranges.end());
   std::uint64_t reached = 0;
   for (const auto& [begin, end] : ranges) {
-    // Padding between tensors would be a hole; the format has none but what a tensor accounts for.
-    if (begin != reached)
-      fail(ErrorCode::corrupt, "{}: data from {} to {} belongs to no or two tensors", where, reached, begin);
+    if (begin != reached) {
+      fail(ErrorCode::corrupt, "{}: the data between {} and {} belongs to {}", where,
+           std::min(begin, reached), std::max(begin, reached), begin > reached ? "no tensor" : "two tensors");
+    }
     reached = end;
   }
   if (reached != data.size()) {
@@ -121,13 +139,16 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
     if (header.contains(tensor->name)) {
       fail(ErrorCode::invalid_argument, "two tensors named '{}' for '{}'", tensor->name, path.string());
     }
+    if (tensor->name == kMetadata) {
+      fail(ErrorCode::invalid_argument, "a tensor for '{}' is named {}, which the format keeps for itself",
+           path.string(), kMetadata);
+    }
     header[tensor->name] = {{"dtype", name_of(tensor->tensor.dtype())},
                             {"shape", tensor->tensor.shape()},
                             {"data_offsets", {offset, end}}};
     offset = end;
   }
-  std::string text = header.dump();
-  text.append(padding(sizeof(std::uint64_t) + text.size()), ' ');
+  const std::string text = header_text(header, path);
   const std::uint64_t length = text.size();
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(&length, 1)));

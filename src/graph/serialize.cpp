@@ -3,6 +3,10 @@
 #include "base/error.h"
 #include "base/sha256.h"
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -13,8 +17,23 @@ namespace {
 constexpr std::int64_t kVersion = 1;
 constexpr std::string_view kFormat = "lamina-graph";
 
+// JSON has no word for these numbers; a clip without an upper end has infinity there.
+constexpr std::array<std::pair<std::string_view, double>, 2> kUnwritable = {
+    {{"inf", std::numeric_limits<double>::infinity()}, {"-inf", -std::numeric_limits<double>::infinity()}}};
+
 Json attribute_to_json(const Attribute& attribute) {
+  if (const auto* number = std::get_if<double>(&attribute); number != nullptr && std::isinf(*number)) {
+    return *number > 0 ? "inf" : "-inf";
+  }
   return std::visit([](const auto& value) { return Json(value); }, attribute);
+}
+
+double number_from_json(const Json& object, const std::string& name, const std::string& where) {
+  const Json& value = json_member(object, name, where);
+  for (const auto& [word, number] : kUnwritable) {
+    if (value.is_string() && value.get_ref<const std::string&>() == word) return number;
+  }
+  return json_number(object, name, where);
 }
 
 // The kind comes from the op's description, so that 1 and 1.0 need no marks in the file.
@@ -26,7 +45,7 @@ Attribute attribute_from_json(const Json& object, const std::string& name, const
     case 1:
       return json_integer(object, name, where);
     case 2:
-      return json_number(object, name, where);
+      return number_from_json(object, name, where);
     case 3:
       return json_string(object, name, where);
     default:
@@ -62,7 +81,7 @@ Weight::Role role_from_string(const std::string& text, const std::string& where)
 class GraphReader {
  public:
   GraphReader(const Json& json, const std::function<Buffer(const std::string&)>& weight, std::string where)
-      : json_(json), weight_(weight), where_(std::move(where)), graph_(json_string(json, "name", where_)) {}
+      : json_(json), weight_(weight), where_(std::move(where)) {}
 
   Graph read() {
     if (json_string(json_, "format", where_) != kFormat ||
@@ -70,6 +89,7 @@ class GraphReader {
       fail(ErrorCode::corrupt, "{}: format '{}' version {}, expected {} version {}", where_,
            json_string(json_, "format", where_), json_integer(json_, "version", where_), kFormat, kVersion);
     }
+    graph_ = Graph(json_string(json_, "name", where_));
     graph_.set_training_config(json_string(json_, "training_config", where_));
     for (const Json& input : json_array(json_, "inputs", where_)) {
       const std::string name = json_string(input, "name", where_);
@@ -105,11 +125,13 @@ class GraphReader {
     if (op == nullptr) fail(ErrorCode::corrupt, "{}: there is no op '{}'", where_, name);
     Attributes attributes;
     const Json& given = json_object(node, "attributes", where_);
-    for (const AttributeSpec& spec : op->attributes) {
-      const std::string key(spec.name);
-      if (given.contains(key)) {
-        attributes.set(key, attribute_from_json(given, key, spec.example, where_ + ": op '" + name + "'"));
+    for (const auto& [key, value] : given.items()) {
+      const auto spec = std::find_if(op->attributes.begin(), op->attributes.end(),
+                                     [&key = key](const AttributeSpec& known) { return known.name == key; });
+      if (spec == op->attributes.end()) {
+        fail(ErrorCode::corrupt, "{}: op '{}' has no attribute '{}'", where_, name, key);
       }
+      attributes.set(key, attribute_from_json(given, key, spec->example, where_ + ": op '" + name + "'"));
     }
     std::vector<ValueId> inputs;
     for (const std::int64_t input : json_integers(node, "inputs", where_)) inputs.push_back(value_at(input));
@@ -127,7 +149,7 @@ class GraphReader {
   const Json& json_;
   const std::function<Buffer(const std::string&)>& weight_;
   const std::string where_;
-  Graph graph_;
+  Graph graph_{""};
   std::vector<ValueId> ids_;  // by the number a value has in the file
 };
 
@@ -194,7 +216,9 @@ Graph graph_from_json(const Json& json, const std::function<Buffer(const std::st
     return GraphReader(json, weight, where).read();
   } catch (const Error& error) {
     if (error.code() != ErrorCode::invalid_argument && error.code() != ErrorCode::unsupported) throw;
-    fail(ErrorCode::corrupt, "{}: {}", where, error.what());
+    const std::string_view reason = error.what();
+    if (reason.starts_with(where)) throw Error(ErrorCode::corrupt, error.what());
+    fail(ErrorCode::corrupt, "{}: {}", where, reason);
   }
 }
 

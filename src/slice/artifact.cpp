@@ -6,11 +6,15 @@
 #include "graph/safetensors.h"
 #include "graph/serialize.h"
 
-#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <set>
 #include <utility>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace lamina {
@@ -33,16 +37,40 @@ const std::set<std::string>& own_files() {
   return kOwn;
 }
 
+// Puts the directory `from` in the place of `to`, which it may replace; what was there is then at `from`.
+void put_in_place(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (!std::filesystem::exists(to)) {
+    if (::rename(from.c_str(), to.c_str()) != 0) {
+      fail_with_errno(errno, fmt::format("can't put '{}' in place", to.string()));
+    }
+    return;
+  }
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return;
+  if (errno != EINVAL && errno != ENOSYS) {
+    fail_with_errno(errno, fmt::format("can't replace '{}'", to.string()));
+  }
+  // This file system can't exchange: three renames, undone where one fails.
+  const std::filesystem::path old = from.string() + ".old";
+  if (::rename(to.c_str(), old.c_str()) != 0) {
+    fail_with_errno(errno, fmt::format("can't replace '{}'", to.string()));
+  }
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    const int reason = errno;
+    ::rename(old.c_str(), to.c_str());
+    fail_with_errno(reason, fmt::format("can't put '{}' in place", to.string()));
+  }
+  ::rename(old.c_str(), from.c_str());
+}
+
 // A directory under construction beside its final place, removed unless it gets there.
 class NewDirectory {
  public:
   explicit NewDirectory(std::filesystem::path path) : final_(std::move(path)) {
-    std::string pattern = final_.string() + ".XXXXXX";
+    std::string pattern = final_.string() + ".partial-XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr) {
       fail_with_errno(errno, fmt::format("can't create '{}'", final_.string()));
     }
     partial_ = pattern;
-    std::filesystem::permissions(partial_, std::filesystem::perms(0755));
   }
   ~NewDirectory() {
     std::error_code ignored;
@@ -53,21 +81,12 @@ class NewDirectory {
 
   const std::filesystem::path& path() const { return partial_; }
 
-  // Takes the place of what was there.
+  // Takes the place of what was there, which goes.
   void commit() {
-    const std::filesystem::path old = partial_.string() + ".old";
-    std::error_code error;
-    if (std::filesystem::exists(final_)) {
-      std::filesystem::rename(final_, old, error);
-      if (error) fail(ErrorCode::io, "can't replace '{}': {}", final_.string(), error.message());
+    if (::chmod(partial_.c_str(), 0755) != 0) {
+      fail_with_errno(errno, fmt::format("can't write '{}'", final_.string()));
     }
-    std::filesystem::rename(partial_, final_, error);
-    if (error) {
-      std::error_code ignored;
-      std::filesystem::rename(old, final_, ignored);
-      fail(ErrorCode::io, "can't put '{}' in place: {}", final_.string(), error.message());
-    }
-    std::filesystem::remove_all(old, error);
+    put_in_place(partial_, final_);
   }
 
  private:
@@ -75,17 +94,58 @@ class NewDirectory {
   std::filesystem::path partial_;
 };
 
+bool is_sliced_model(const std::filesystem::path& directory) {
+  try {
+    const std::string where = model_file(directory).string();
+    return json_string(parse_json(read_file(where, kMaxModelFile), where), "format", where) == kFormat;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// A directory is replaced only where nothing of another's can be lost.
 void expect_replaceable(const std::filesystem::path& directory) {
   if (!std::filesystem::exists(directory)) return;
   if (!std::filesystem::is_directory(directory)) {
     fail(ErrorCode::already_exists, "'{}' is a file, expected a directory or nothing", directory.string());
   }
+  bool empty = true;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    empty = false;
     if (!own_files().contains(entry.path().filename().string())) {
       fail(ErrorCode::already_exists,
            "'{}' holds '{}', which is not of a sliced model; choose another directory", directory.string(),
            entry.path().filename().string());
     }
+  }
+  if (!empty && !is_sliced_model(directory)) {
+    fail(ErrorCode::already_exists, "'{}' is not empty and no sliced model; choose another directory",
+         directory.string());
+  }
+}
+
+// Where the directory will stand: "DIR/", "DIR" and a link to it are one place.
+std::filesystem::path find_place(const std::filesystem::path& directory) {
+  try {
+    std::filesystem::path place = std::filesystem::weakly_canonical(std::filesystem::absolute(directory));
+    if (!place.has_filename()) place = place.parent_path();
+    expect_replaceable(place);
+    return place;
+  } catch (const std::filesystem::filesystem_error& error) {
+    fail(ErrorCode::io, "can't write to '{}': {}", directory.string(), error.what());
+  }
+}
+
+std::string model_text(const SlicedModel& model) {
+  const Json json = {{"format", kFormat},
+                     {"version", kVersion},
+                     {"boundaries", model.boundaries},
+                     {"graph", to_json(model.graph, model.hashes)}};
+  try {
+    return json.dump(1);
+  } catch (const Json::exception& error) {
+    fail(ErrorCode::invalid_argument, "a name in model '{}' is not UTF-8: {}", model.graph.name(),
+         error.what());
   }
 }
 
@@ -122,10 +182,7 @@ SlicedModel slice_model(Graph graph) {
 }
 
 void save_sliced_model(const std::filesystem::path& directory, const SlicedModel& model) {
-  // "DIR/" and "DIR" are one place.
-  const std::filesystem::path place = directory.has_filename() ? directory : directory.parent_path();
-  expect_replaceable(place);
-  NewDirectory fresh(place);
+  NewDirectory fresh(find_place(directory));
   std::map<std::string, const Tensor*> distinct;
   for (std::size_t i = 0; i < model.hashes.size(); ++i) {
     distinct.emplace(model.hashes[i], &model.graph.weights()[i].data);
@@ -133,17 +190,14 @@ void save_sliced_model(const std::filesystem::path& directory, const SlicedModel
   std::vector<NamedTensor> tensors;
   for (const auto& [hash, tensor] : distinct) tensors.push_back({hash, *tensor});
   save_safetensors(weights_file(fresh.path()), tensors);
-  const Json json = {{"format", kFormat},
-                     {"version", kVersion},
-                     {"boundaries", model.boundaries},
-                     {"graph", to_json(model.graph, model.hashes)}};
-  write_file(model_file(fresh.path()), json.dump(1));
+  write_file(model_file(fresh.path()), model_text(model));
   fresh.commit();
 }
 
 SlicedModel load_sliced_model(const std::filesystem::path& directory) {
   const std::string where = model_file(directory).string();
-  if (!std::filesystem::exists(model_file(directory))) {
+  std::error_code unreadable;
+  if (!std::filesystem::exists(model_file(directory), unreadable) && !unreadable) {
     fail(ErrorCode::not_found, "'{}' is no sliced model: it lacks model.json, which 'lamina slice' writes",
          directory.string());
   }

@@ -28,11 +28,49 @@ std::vector<std::size_t> last_uses(const Graph& graph) {
   return last;
 }
 
-// Ops that cost no more than moving their results through memory, which engines fuse with what comes before.
-bool is_light(const Node& node) {
+// The ops that work over windows, rows and columns.
+const std::set<std::string_view>& heavy_ops() {
   static const std::set<std::string_view> kHeavy = {"conv",     "conv_transpose", "matmul",
                                                     "max_pool", "average_pool",   "resize"};
-  return !kHeavy.contains(node.op->name);
+  return kHeavy;
+}
+
+// An op that computes more than this for each element it reads or writes is no longer bound by memory.
+constexpr double kLightFlopsPerElement = 32;
+// Weights smaller than this change neither a plan nor what a machine can hold.
+constexpr std::uint64_t kLightWeightBytes = 1U << 20U;
+
+bool is_heavy(const Graph& graph, const Node& node) {
+  if (heavy_ops().contains(node.op->name)) return true;
+  double elements = 0;
+  const auto count = [&](const std::vector<ValueId>& values) {
+    for (const ValueId value : values) {
+      if (graph.values()[value].kind == Value::Kind::weight) continue;
+      elements += static_cast<double>(element_count(at_batch(graph.type(value).shape, 1)));
+    }
+  };
+  count(node.inputs);
+  count(node.outputs);
+  return node_flops(graph, node, 1) > kLightFlopsPerElement * elements;
+}
+
+// Which layers do more than move the bytes that cross before them through memory.
+std::vector<bool> heavy_layers(const Graph& graph, const std::vector<Cut>& cuts) {
+  std::vector<bool> heavy(graph.layers().size(), false);
+  std::vector<std::uint64_t> weight_bytes(graph.layers().size(), 0);
+  for (const Node& node : graph.nodes()) {
+    if (is_heavy(graph, node)) heavy[node.layer] = true;
+    for (const ValueId input : node.inputs) {
+      const Value& value = graph.values()[input];
+      if (value.kind == Value::Kind::weight)
+        weight_bytes[node.layer] += graph.weights()[value.source].data.data().size();
+    }
+  }
+  for (std::size_t layer = 0; layer < heavy.size(); ++layer) {
+    // Where its weights lie matters to a machine short of memory.
+    if (weight_bytes[layer] > std::max(kLightWeightBytes, cuts[layer].bytes_per_item)) heavy[layer] = true;
+  }
+  return heavy;
 }
 
 }  // namespace
@@ -69,52 +107,67 @@ std::vector<Cut> find_cuts(const Graph& graph) {
 }
 
 std::vector<std::size_t> useful_cuts(const Graph& graph, const std::vector<Cut>& cuts) {
-  // Whether each layer does heavy work, and whether it does any.
-  std::vector<bool> heavy(graph.layers().size(), false);
-  for (const Node& node : graph.nodes()) {
-    if (!is_light(node)) heavy[node.layer] = true;
-  }
+  const std::vector<bool> heavy = heavy_layers(graph, cuts);
+  const std::size_t last = cuts.size() - 1;
+  const auto bytes = [&](std::size_t position) { return cuts[position].bytes_per_item; };
   std::vector<std::size_t> positions = {0};
-  for (std::size_t position = 1; position + 1 < cuts.size(); ++position) {
-    // The layer after the cut moves to this side for nothing, and no more crosses after it than before.
-    const bool next_is_free =
-        !heavy[position] && cuts[position + 1].bytes_per_item <= cuts[position].bytes_per_item;
-    if (!next_is_free) positions.push_back(position);
+  // Beside an end of the graph, which is always kept, a cut must save bytes.
+  const auto keep = [&](std::size_t position, bool begins_graph, bool ends_graph) {
+    if (position == 0 || position == last) return;
+    if (begins_graph && bytes(position) >= bytes(0)) return;
+    if (ends_graph && bytes(position) >= bytes(last)) return;
+    positions.push_back(position);
+  };
+  std::size_t best = 0;
+  bool begins_graph = true;
+  for (std::size_t position = 1; position <= last; ++position) {
+    if (heavy[position - 1]) {
+      keep(best, begins_graph, false);
+      best = position;
+      begins_graph = false;
+    } else if (bytes(position) <= bytes(best)) {
+      best = position;
+    }
   }
-  // Layers before the first heavy one are not worth a piece of their own.
-  const auto first_heavy =
-      static_cast<std::size_t>(std::find(heavy.begin(), heavy.end(), true) - heavy.begin());
-  std::erase_if(positions, [&](std::size_t position) { return position != 0 && position <= first_heavy; });
-  if (cuts.size() > 1) positions.push_back(cuts.size() - 1);
+  keep(best, begins_graph, true);
+  if (last > 0) positions.push_back(last);
   return positions;
 }
 
 namespace {
 
-// The name under which a value passes between stages: the graph's own name for its ports, else the layer that
-// makes it.
+// The names under which values pass between stages: the graph's own names for its inputs; for the rest the
+// layer that makes it and which of its values it is, "conv1:0".
 class PortNames {
  public:
-  explicit PortNames(const Graph& graph) : graph_(graph) {}
-
-  std::string of(ValueId value) const {
-    const Value& known = graph_.values()[value];
-    if (known.kind == Value::Kind::input) return graph_.inputs()[known.source].name;
-    const Node& node = graph_.nodes()[known.source];
-    // Several values of one layer may cross: each has its number, so the names differ.
-    return fmt::format("{}:{}", graph_.layers()[node.layer].name, value);
+  explicit PortNames(const Graph& graph) : names_(graph.values().size()) {
+    std::set<std::string_view> taken;
+    for (const Port& input : graph.inputs()) {
+      names_[input.value] = input.name;
+      taken.insert(input.name);
+    }
+    std::vector<std::size_t> made(graph.layers().size(), 0);
+    for (const Node& node : graph.nodes()) {
+      for (const ValueId output : node.outputs) {
+        std::string name = fmt::format("{}:{}", graph.layers()[node.layer].name, made[node.layer]++);
+        while (taken.contains(name)) name += '\'';
+        names_[output] = std::move(name);
+      }
+    }
   }
 
+  const std::string& of(ValueId value) const { return names_[value]; }
+
  private:
-  const Graph& graph_;
+  std::vector<std::string> names_;
 };
 
 class StageBuilder {
  public:
   StageBuilder(const Graph& graph, std::string name) : graph_(graph), stage_(std::move(name)) {}
 
-  void add_input(ValueId value) {
-    known_[value] = stage_.add_input(PortNames(graph_).of(value), graph_.type(value));
+  void add_input(const std::string& name, ValueId value) {
+    known_[value] = stage_.add_input(name, graph_.type(value));
   }
 
   void add_layers(std::size_t begin, std::size_t end) {
@@ -164,12 +217,12 @@ Graph extract_stage(const Graph& graph, const std::vector<Cut>& cuts, std::size_
          cuts.size() - 1);
   }
   StageBuilder builder(graph, fmt::format("{}[{}:{}]", graph.name(), begin, end));
-  for (const ValueId value : cuts[begin].crossing) builder.add_input(value);
+  const PortNames names(graph);
+  for (const ValueId value : cuts[begin].crossing) builder.add_input(names.of(value), value);
   builder.add_layers(begin, end);
   if (end + 1 == cuts.size()) {
     for (const Port& output : graph.outputs()) builder.add_output(output.name, output.value);
   } else {
-    const PortNames names(graph);
     for (const ValueId value : cuts[end].crossing) builder.add_output(names.of(value), value);
   }
   return builder.take();

@@ -22,9 +22,11 @@ struct Cut {
 // All positions from 0 to the number of layers, both ends included.
 std::vector<Cut> find_cuts(const Graph& graph);
 
-// The positions worth measuring: ends included, and of each run of layers through which the same bytes or
-// more flow and which cost no more than their memory traffic (activations, batch normalisation, dropout,
-// reshapes), only the last. Cutting elsewhere never helps, and engines fuse across those positions.
+// The positions worth measuring: both ends, and between every two layers that do heavy work (convolutions,
+// products, pooling, large weights) the one position which the fewest bytes cross, of equals the last. The
+// layers between them (activations, batch normalisation, sums, padding, reshapes) cost about what moving
+// their bytes through memory costs, far less than sending them, and engines fuse them with their neighbours:
+// a cut elsewhere sends more and gains nothing.
 std::vector<std::size_t> useful_cuts(const Graph& graph, const std::vector<Cut>& cuts);
 
 // Layers [begin, end) as a Graph of its own: inputs are what crosses at `begin`, outputs what crosses at

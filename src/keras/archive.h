@@ -4,14 +4,17 @@
 #include "base/buffer.h"
 
 #include <map>
+#include <set>
 #include <string>
 
 namespace lamina {
 
 bool looks_like_zip(const Buffer& bytes);
 
-// The members of a zip in memory by name. Stored members share its bytes, compressed ones are unpacked.
-// Names that lead outside, members that stand twice or unpack to far more than the file: Error(corrupt).
-std::map<std::string, Buffer> read_archive(const Buffer& bytes, const std::string& where);
+// Those members of a zip in memory that `wanted` names and that are there, by name. Stored members share its
+// bytes, compressed ones are unpacked. Names that lead outside, members that stand twice, that are encrypted
+// or unpack to far more than the file: Error(corrupt | unsupported).
+std::map<std::string, Buffer> read_archive(const Buffer& bytes, const std::set<std::string>& wanted,
+                                           const std::string& where);
 
 }  // namespace lamina

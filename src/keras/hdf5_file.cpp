@@ -42,15 +42,27 @@ class Handle {
   herr_t (*close_)(hid_t);
 };
 
+// Whether a float has the layout of IEEE 754 for its size: bfloat16 has not.
+bool is_ieee(hid_t type) {
+  std::size_t sign = 0;
+  std::size_t exponent_at = 0;
+  std::size_t exponent = 0;
+  std::size_t mantissa_at = 0;
+  std::size_t mantissa = 0;
+  if (H5Tget_fields(type, &sign, &exponent_at, &exponent, &mantissa_at, &mantissa) < 0) return false;
+  const std::size_t bits = H5Tget_size(type) * 8;
+  return (bits == 16 && exponent == 5 && mantissa == 10) || (bits == 32 && exponent == 8 && mantissa == 23) ||
+         (bits == 64 && exponent == 11 && mantissa == 52);
+}
+
 // The Keras dtype of an HDF5 type, or "" for what is no plain number.
 std::string dtype_name(hid_t type) {
   const std::size_t bits = H5Tget_size(type) * 8;
   const bool little = H5Tget_size(type) == 1 || H5Tget_order(type) == H5T_ORDER_LE;
   if (!little) return "";
-  if (H5Tget_class(type) == H5T_FLOAT)
-    return bits == 16 || bits == 32 || bits == 64 ? "float" + std::to_string(bits) : "";
+  if (H5Tget_class(type) == H5T_FLOAT) return is_ieee(type) ? "float" + std::to_string(bits) : "";
   if (H5Tget_class(type) == H5T_ENUM && bits == 8) return "bool";  // as h5py writes booleans
-  if (H5Tget_class(type) != H5T_INTEGER || bits > 64) return "";
+  if (H5Tget_class(type) != H5T_INTEGER || (bits != 8 && bits != 16 && bits != 32 && bits != 64)) return "";
   return (H5Tget_sign(type) == H5T_SGN_NONE ? "uint" : "int") + std::to_string(bits);
 }
 
@@ -107,10 +119,16 @@ class Indexer {
     const Handle type(H5Dget_type(dataset), H5Tclose, what);
     const Handle space(H5Dget_space(dataset), H5Sclose, what);
     const Handle properties(H5Dget_create_plist(dataset), H5Pclose, what);
-    const std::string dtype = dtype_name(type.get());
+    std::string dtype = dtype_name(type.get());
+    // HDF5 knows no bfloat16: Keras stores two bytes of no type and says so beside them.
+    if (H5Tget_class(type.get()) == H5T_OPAQUE && H5Tget_size(type.get()) == 2 &&
+        read_attributes(dataset).value("dtype", Json()) == Json::array({"bfloat16"})) {
+      dtype = "bfloat16";
+    }
     if (dtype.empty()) return;  // texts and the like; no weight of a model
-    if (H5Pget_external_count(properties.get()) != 0)
+    if (H5Pget_external_count(properties.get()) != 0 || H5Pget_layout(properties.get()) == H5D_VIRTUAL) {
       fail(ErrorCode::corrupt, "{}: its data is in another file", what);
+    }
     const int rank = H5Sget_simple_extent_ndims(space.get());
     std::array<hsize_t, H5S_MAX_RANK> sizes{};
     if (rank < 0 || rank > H5S_MAX_RANK ||

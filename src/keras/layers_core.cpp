@@ -21,9 +21,19 @@ std::vector<ValueId> lower_identity(LayerCall& call) { return {call.add("identit
 
 std::vector<ValueId> lower_dropout(LayerCall& call) {
   const ValueId x = call.input();
-  Attributes attributes = {{"rate", call.number("rate", 0.5)}};
-  attributes.set("seed", call.integer("seed", 0));
-  return {call.add("dropout", {x}, attributes)};
+  Shape noise;
+  if (!call.is_null("noise_shape")) {
+    const Json& sizes = json_array(call.config(), "noise_shape", call.where());
+    if (sizes.size() != call.rank(x)) call.unsupported("noise_shape " + json_excerpt(sizes));
+    // Null stands for the input's own size.
+    for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
+      const bool own = !sizes[axis].is_number_integer();
+      noise.push_back(own ? call.shape(x)[axis] : sizes[axis].get<std::int64_t>());
+    }
+  }
+  return {call.add(
+      "dropout", {x},
+      {{"rate", call.number("rate", 0.5)}, {"noise_shape", noise}, {"seed", call.integer("seed", 0)}})};
 }
 
 // Whole feature maps are dropped together.

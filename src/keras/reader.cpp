@@ -35,7 +35,8 @@ std::string text_of(const std::map<std::string, Buffer>& members, const std::str
 }
 
 Graph read_keras(const Buffer& bytes, const std::string& where, const ReadOptions& options) {
-  const std::map<std::string, Buffer> members = read_archive(bytes, where);
+  const std::map<std::string, Buffer> members =
+      read_archive(bytes, {"config.json", "metadata.json", "model.weights.h5"}, where);
   ModelSource source;
   source.file = where;
   source.model = parse_json(text_of(members, "config.json", where), where + ": config.json");

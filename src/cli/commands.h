@@ -8,5 +8,12 @@ namespace lamina::cli {
 void add_inspect(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_slice(CLI::App& app);
+void add_worker(CLI::App& app);
+void add_benchmark(CLI::App& app);
+void add_configure(CLI::App& app);
+void add_deploy(CLI::App& app);
+void add_status(CLI::App& app);
+void add_clean(CLI::App& app);
+void add_up(CLI::App& app);
 
 }  // namespace lamina::cli

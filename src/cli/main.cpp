@@ -41,6 +41,13 @@ int main(int argc, char** argv) {
   lamina::cli::add_inspect(app);
   lamina::cli::add_predict(app);
   lamina::cli::add_slice(app);
+  lamina::cli::add_worker(app);
+  lamina::cli::add_benchmark(app);
+  lamina::cli::add_configure(app);
+  lamina::cli::add_deploy(app);
+  lamina::cli::add_status(app);
+  lamina::cli::add_clean(app);
+  lamina::cli::add_up(app);
   try {
     app.parse(argc, argv);
     return 0;

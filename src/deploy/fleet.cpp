@@ -30,6 +30,9 @@ Fleet::Fleet(const std::vector<DeviceInfo>& devices, const FleetOptions& options
     auto client = std::make_unique<WorkerClient>(addresses[i], options.tls);
     WorkerDescription description = client->describe(options.startup);
     description.device.name = devices[i].name;
+    // A local worker is started anew each time; the address it happens to have is not a fact about the
+    // device.
+    description.device.address = devices[i].address;
     members_.push_back({description.device, description.engine, std::move(client)});
   }
 }

@@ -1,0 +1,86 @@
+// lamina benchmark: times and memory of every piece on every machine, latency and bandwidth of every link.
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/steps.h"
+#include "cli/tls_options.h"
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+
+namespace lamina::cli {
+
+namespace {
+
+struct Options {
+  std::string directory;
+  DeviceArguments devices;
+  BenchmarkArguments benchmark;
+  TlsFiles tls;
+};
+
+void print(const Benchmark& benchmark) {
+  std::vector<std::vector<std::string>> rows = {{"piece"}};
+  for (const DeviceInfo& device : benchmark.devices) rows[0].push_back(device.name + ", ms");
+  rows[0].push_back("weights");
+  rows[0].push_back("out");
+  for (std::size_t piece = 0; piece < benchmark.pieces.size(); ++piece) {
+    auto& row = rows.emplace_back();
+    row.push_back(benchmark.pieces[piece].name);
+    for (std::size_t device = 0; device < benchmark.devices.size(); ++device) {
+      const auto& time = benchmark.measurements[device][piece].time;
+      row.push_back(
+          time ? fmt::format("{:.3f} ({:.3f}–{:.3f})", time->median * 1e3, time->p10 * 1e3, time->p90 * 1e3)
+               : "does not fit");
+    }
+    row.push_back(format_bytes(benchmark.pieces[piece].weight_bytes));
+    row.push_back(format_bytes(benchmark.cut_bytes[piece + 1]));
+  }
+  std::printf("%s\n", format_table(rows).c_str());
+  std::vector<std::vector<std::string>> links = {
+      {"from", "to", "round trip min", "mean", "max", "bandwidth"}};
+  for (std::size_t from = 0; from < benchmark.devices.size(); ++from) {
+    for (std::size_t to = 0; to < benchmark.devices.size(); ++to) {
+      const Link& link = benchmark.links[from][to];
+      links.push_back({benchmark.devices[from].name, benchmark.devices[to].name,
+                       format_seconds(link.round_trip_min), format_seconds(link.round_trip_mean),
+                       format_seconds(link.round_trip_max),
+                       format_bytes(static_cast<std::uint64_t>(link.bandwidth)) + "/s"});
+    }
+  }
+  std::printf("%s", format_table(links).c_str());
+}
+
+void run(const Options& options) {
+  const SlicedModel model = load_sliced_model(options.directory);
+  const TemporaryDirectory scratch;
+  FleetOptions fleet_options;
+  fleet_options.directory = scratch.path();
+  fleet_options.tls = options.tls;
+  fleet_options.startup =
+      std::chrono::milliseconds(static_cast<std::int64_t>(options.benchmark.startup * 1e3));
+  const Fleet fleet(options.devices.load(), fleet_options);
+  std::this_thread::sleep_for(std::chrono::duration<double>(options.benchmark.idle));
+  print(run_benchmark(options.directory, model, fleet, options.benchmark.options));
+  std::printf("\nwrote %s/benchmark.json\n", options.directory.c_str());
+}
+
+}  // namespace
+
+void add_benchmark(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("benchmark", "Measure every piece on every machine, and the links between them");
+  command->add_option("DIR", options->directory, "a directory made by 'lamina slice'")->required();
+  options->devices.add_to(*command);
+  options->benchmark.add_to(*command);
+  add_tls_options(*command, options->tls);
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace lamina::cli

@@ -1,0 +1,35 @@
+// lamina clean: ends what deploy started and removes what it left.
+#include "base/error.h"
+#include "cli/commands.h"
+#include "deploy/record.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+namespace lamina::cli {
+
+void add_clean(CLI::App& app) {
+  auto ids = std::make_shared<std::vector<std::string>>();
+  CLI::App* command = app.add_subcommand("clean", "End deployments and remove what they left");
+  command->add_option("DEPLOYMENT", *ids, "which; without it, all of this user");
+  command->callback([ids] {
+    const std::vector<DeploymentRecord> records = list_records();
+    for (const std::string& id : *ids) {
+      const bool known =
+          std::any_of(records.begin(), records.end(), [&](const auto& record) { return record.id == id; });
+      if (!known) fail(ErrorCode::not_found, "there is no deployment '{}'; see 'lamina status'", id);
+    }
+    std::size_t removed = 0;
+    for (const DeploymentRecord& record : records) {
+      if (!ids->empty() && std::find(ids->begin(), ids->end(), record.id) == ids->end()) continue;
+      remove_deployment(record);
+      ++removed;
+    }
+    std::printf("removed %zu deployment%s\n", removed, removed == 1 ? "" : "s");
+  });
+}
+
+}  // namespace lamina::cli

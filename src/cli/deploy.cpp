@@ -1,0 +1,163 @@
+// lamina deploy: a plan as a running pipeline behind one address.
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/running.h"
+#include "cli/signals.h"
+#include "cli/steps.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace lamina::cli {
+
+namespace {
+
+constexpr std::chrono::minutes kStartLimit{10};
+
+struct Options {
+  std::string directory;
+  ServeArguments serve;
+  double startup = 60;
+  bool detach = false;
+  std::string deployment;  // made by the process that detached this one
+};
+
+// The directory of a deployment; removed at the end with whatever is in it.
+class DeploymentDirectory {
+ public:
+  explicit DeploymentDirectory(std::filesystem::path path) : path_(std::move(path)) {}
+  ~DeploymentDirectory() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  DeploymentDirectory(const DeploymentDirectory&) = delete;
+  DeploymentDirectory& operator=(const DeploymentDirectory&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+  void keep() { path_.clear(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+void serve(const Options& options) {
+  const EndSignals signals;
+  start_logging("head", "info");
+  const SlicedModel model = load_sliced_model(options.directory);
+  const Plan plan = load_plan(options.directory);
+  const DeploymentDirectory deployment(
+      options.deployment.empty() ? create_deployment_directory() : std::filesystem::path(options.deployment));
+  FleetOptions fleet_options;
+  fleet_options.directory = deployment.path();
+  fleet_options.tls = options.serve.tls;
+  fleet_options.startup = std::chrono::milliseconds(static_cast<std::int64_t>(options.startup * 1e3));
+  // A plan names local workers by the address they had when they were measured; they are started anew.
+  std::vector<DeviceInfo> devices;
+  for (const PlannedStage& stage : plan.stages) {
+    for (const DeviceInfo& device : plan.devices) {
+      const bool needed = device.name == stage.device;
+      const bool known = std::any_of(devices.begin(), devices.end(),
+                                     [&](const auto& other) { return other.name == device.name; });
+      if (needed && !known) devices.push_back(device);
+    }
+  }
+  const Fleet fleet(devices, fleet_options);
+  Running running(options.directory, model, plan, fleet, deployment.path(), options.serve);
+  std::printf("%sserving on http://%s:%d\n", format_plan(plan).c_str(), options.serve.host.c_str(),
+              running.port());
+  std::fflush(stdout);
+  write_file(deployment.path() / "ready", std::to_string(running.port()));
+  signals.wait();
+  spdlog::info("ending; requests under way are finished first");
+  running.stop();
+}
+
+// The end of a log, for the error of a process that ended too early.
+std::string tail_of(const std::filesystem::path& log) {
+  std::string text = read_file(log, 64U << 20U);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text.size() > 2000 ? "…" + text.substr(text.size() - 2000) : text;
+}
+
+// Starts the same command line again as a process that stays, and waits until it serves.
+void detach(const Options& options, const std::vector<std::string>& arguments) {
+  DeploymentDirectory deployment(create_deployment_directory());
+  const std::filesystem::path log = deployment.path() / "head.log";
+  std::vector<std::string> words = {std::filesystem::read_symlink("/proc/self/exe").string()};
+  for (const std::string& argument : arguments) {
+    if (argument != "--detach") words.push_back(argument);
+  }
+  words.insert(words.end(), {"--deployment", deployment.path().string()});
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (output < 0) fail_with_errno(errno, fmt::format("can't write '{}'", log.string()));
+  const pid_t child = ::fork();
+  if (child < 0) fail_with_errno(errno, "can't start a process");
+  if (child == 0) {
+    ::setsid();
+    ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);
+    ::dup2(output, STDOUT_FILENO);
+    ::dup2(output, STDERR_FILENO);
+    ::execv(pointers[0], pointers.data());
+    ::_exit(127);
+  }
+  ::close(output);
+  const Deadline deadline(kStartLimit);
+  while (!std::filesystem::exists(deployment.path() / "ready")) {
+    int status = 0;
+    if (::waitpid(child, &status, WNOHANG) == child) {
+      // The child removes its directory when it fails; its log is read before, where it still is.
+      std::string why = "see the log";
+      if (std::filesystem::exists(log)) why = tail_of(log);
+      fail(ErrorCode::unavailable, "the deployment did not start: {}", why);
+    }
+    if (deadline.passed()) {
+      end_process(child, std::chrono::seconds(10));
+      fail(ErrorCode::deadline_exceeded, "the deployment did not start in time");
+    }
+    ::usleep(20'000);
+  }
+  const std::string port = read_file(deployment.path() / "ready", 100);
+  std::printf("deployment %s serves on http://%s:%s\n", deployment.path().filename().c_str(),
+              options.serve.host.c_str(), port.c_str());
+  deployment.keep();
+}
+
+}  // namespace
+
+void add_deploy(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("deploy", "Serve a plan behind one address");
+  command->add_option("DIR", options->directory, "a directory that 'lamina configure' has planned")
+      ->required();
+  options->serve.add_to(*command);
+  command->add_option("-s,--startup", options->startup, "seconds that workers may take to start")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--detach", options->detach,
+                    "go on in the background; see 'lamina status' and 'lamina clean'");
+  command->add_option("--deployment", options->deployment)->group("");
+  command->callback([options] {
+    if (!options->detach) {
+      serve(*options);
+      return;
+    }
+    detach(*options, own_arguments());
+  });
+}
+
+}  // namespace lamina::cli

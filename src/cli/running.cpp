@@ -1,0 +1,50 @@
+#include "cli/running.h"
+
+#include "cli/answer.h"
+#include "deploy/pipeline.h"
+
+#include <chrono>
+
+#include <unistd.h>
+
+namespace lamina::cli {
+
+namespace {
+
+RecordedProcess record_process(const std::string& role, pid_t pid) {
+  return {role, pid, process_start_time(pid)};
+}
+
+}  // namespace
+
+Running::Running(const std::filesystem::path& directory, const SlicedModel& model, const Plan& plan,
+                 const Fleet& fleet, const std::filesystem::path& deployment,
+                 const ServeArguments& arguments) {
+  HeadOptions options;
+  options.listen = arguments.head_listen;
+  options.precision = arguments.precision;
+  options.max_in_flight = arguments.max_in_flight;
+  options.tls = arguments.tls;
+  head_ = make_head(model, hash_of_model(directory), plan, fleet, options);
+  head_->start();
+
+  HttpOptions http;
+  http.address = arguments.host;
+  http.port = static_cast<std::uint16_t>(arguments.port);
+  http.request_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(arguments.timeout * 1e3));
+  http.class_names = load_classes(arguments.classes);
+  http_ = std::make_unique<HttpServer>(*head_, http);
+
+  record_.id = deployment.filename().string();
+  record_.model_directory = std::filesystem::absolute(directory).string();
+  record_.port = port();
+  record_.processes.push_back(record_process("head", ::getpid()));
+  for (const LocalWorker& worker : fleet.local_workers()) {
+    record_.processes.push_back(record_process(worker.name(), worker.pid()));
+  }
+  save_record(record_);
+}
+
+Running::~Running() { http_->stop(); }
+
+}  // namespace lamina::cli

@@ -1,0 +1,30 @@
+// Ending a server politely.
+#pragma once
+
+#include <csignal>
+
+namespace lamina::cli {
+
+// SIGINT and SIGTERM wait to be asked for, in this thread and those it starts. Construct before any thread
+// starts.
+class EndSignals {
+ public:
+  EndSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    // A client that goes away is an error of its connection alone.
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  // Returns when one arrives.
+  void wait() const {
+    int received = 0;
+    sigwait(&signals_, &received);
+  }
+
+ private:
+  sigset_t signals_{};
+};
+
+}  // namespace lamina::cli

@@ -1,0 +1,118 @@
+#include "cli/steps.h"
+
+#include "base/file.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "cli/progress_bar.h"
+#include "cli/tls_options.h"
+#include "deploy/devices.h"
+#include "plan/constraints.h"
+#include "plan/least_latency.h"
+#include "plan/problem.h"
+
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+
+namespace lamina::cli {
+
+void DeviceArguments::add_to(CLI::App& command) {
+  auto* devices = command.add_option("--devices", file, "devices.toml that names the machines");
+  command.add_option("--workers", workers, "without --devices: so many local workers of unequal size")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64))
+      ->excludes(devices);
+}
+
+std::vector<DeviceInfo> DeviceArguments::load() const {
+  return file.empty() ? default_devices(workers) : load_devices(file);
+}
+
+void BenchmarkArguments::add_to(CLI::App& command) {
+  command.add_option("-b,--batch", options.batch, "batch size")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 65536));
+  command.add_option("-r,--repeats", options.repeats, "runs of each piece that count")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  command
+      .add_option("-d,--bandwidth-seconds", options.bandwidth_seconds, "time to measure each bandwidth for")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 60.0));
+  command.add_option("-l,--pings", options.pings, "round trips to measure on each link")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
+  command
+      .add_option("-m,--memory-multiplier", options.memory_multiplier,
+                  "share of the free memory that plans may use")
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 1.0));
+  command.add_option("-s,--startup", startup, "seconds that workers may take to start")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command.add_option("-i,--idle", idle, "seconds to wait before measuring, for machines to settle")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+}
+
+void ServeArguments::add_to(CLI::App& command) {
+  command.add_option("--host", host, "address the HTTP front end listens on")->capture_default_str();
+  command.add_option("--port", port, "port of the HTTP front end; 0 for any")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 65535));
+  command
+      .add_option("--head-listen", head_listen, "HOST:PORT where workers deliver answers; they must reach it")
+      ->capture_default_str();
+  command.add_option("--classes", classes, "a file of class names, one a line, for the page");
+  command.add_option("--precision", precision, "f32 or bf16")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"f32", "bf16"}));
+  command.add_option("--timeout", timeout, "seconds a request may take")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command.add_option("--max-in-flight", max_in_flight, "requests under way at once; more are refused")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
+  add_tls_options(command, tls);
+}
+
+std::string hash_of_model(const std::filesystem::path& directory) {
+  return sha256(map_file(directory / "model.json").bytes());
+}
+
+Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, const Fleet& fleet,
+                        const BenchmarkOptions& options) {
+  Benchmark benchmark;
+  {
+    ProgressBar bar;
+    benchmark = measure_fleet(
+        model, hash_of_model(directory), fleet, options,
+        [&](std::size_t done, std::size_t all, const std::string& what) { bar.show(done, all, what); });
+  }
+  for (std::size_t device = 0; device < benchmark.devices.size(); ++device) {
+    for (std::size_t piece = 0; piece < benchmark.pieces.size(); ++piece) {
+      const PieceMeasurement& measured = benchmark.measurements[device][piece];
+      if (measured.time) continue;
+      std::fprintf(stderr, "'%s' can't run on '%s': %s\n", benchmark.pieces[piece].name.c_str(),
+                   benchmark.devices[device].name.c_str(), measured.failure.c_str());
+    }
+  }
+  save_benchmark(directory, benchmark);
+  return benchmark;
+}
+
+Plan run_planner(const SlicedModel& model, const Benchmark& benchmark, const std::string& source,
+                 const std::string& constraints) {
+  PlacementProblem problem = make_problem(benchmark, source);
+  std::vector<std::vector<std::string>> layers;
+  for (const PieceInfo& piece : benchmark.pieces) {
+    auto& names = layers.emplace_back();
+    for (std::size_t layer = piece.begin; layer < piece.end && layer < model.graph.layers().size(); ++layer) {
+      names.push_back(model.graph.layers()[layer].name);
+    }
+  }
+  apply_constraints(parse_constraints(constraints), layers, problem);
+  return make_plan(benchmark, source, find_least_latency(problem));
+}
+
+}  // namespace lamina::cli

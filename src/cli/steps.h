@@ -1,0 +1,57 @@
+// The steps that commands share: choosing devices, measuring, planning, serving.
+#pragma once
+
+#include "deploy/benchmark_session.h"
+#include "deploy/fleet.h"
+#include "plan/plan.h"
+#include "slice/artifact.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <CLI/App.hpp>
+
+namespace lamina::cli {
+
+// What says which machines to use.
+struct DeviceArguments {
+  std::string file;
+  int workers = 3;
+  void add_to(CLI::App& command);
+  std::vector<DeviceInfo> load() const;
+};
+
+// PAPDL's options of benchmark.
+struct BenchmarkArguments {
+  BenchmarkOptions options;
+  double startup = 60;
+  double idle = 0;
+  void add_to(CLI::App& command);
+};
+
+// What says how to serve.
+struct ServeArguments {
+  std::string host = "127.0.0.1";
+  int port = 8765;
+  std::string head_listen = "127.0.0.1:0";
+  std::string classes;
+  std::string precision = "f32";
+  double timeout = 30;
+  std::size_t max_in_flight = 64;
+  TlsFiles tls;
+  void add_to(CLI::App& command);
+};
+
+// SHA-256 of DIR/model.json, which ties benchmarks and plans to their model.
+std::string hash_of_model(const std::filesystem::path& directory);
+
+// Measures and saves DIR/benchmark.json; says what could not run where.
+Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, const Fleet& fleet,
+                        const BenchmarkOptions& options);
+
+// Plans from a benchmark. `constraints` is PAPDL's text, empty for none.
+Plan run_planner(const SlicedModel& model, const Benchmark& benchmark, const std::string& source,
+                 const std::string& constraints);
+
+}  // namespace lamina::cli

@@ -244,14 +244,7 @@ class ModelBuilder {
     const std::size_t nodes = graph_.nodes().size();
     LayerCall call(graph_, *source_.weights, *entry.instance, inputs, arguments, source_.keras_major,
                    source_.file);
-    std::vector<ValueId> outputs;
-    try {
-      outputs = lower(call);
-    } catch (const Error& error) {
-      // The graph names the layer; the file is known only here.
-      if (std::string_view(error.what()).find(source_.file) != std::string_view::npos) throw;
-      fail(error.code(), "{} in '{}'", error.what(), source_.file);
-    }
+    std::vector<ValueId> outputs = lower(call);
     // Every call leaves a mark, an activation "linear" too, so that layers and calls are one to one.
     if (graph_.nodes().size() == nodes) {
       for (ValueId& output : outputs) output = graph_.add("identity", {output});

@@ -106,7 +106,11 @@ Graph read_model(const std::filesystem::path& path, const ReadOptions& options) 
     if (looks_like_zip(bytes)) return read_keras(bytes, where, options);
     if (looks_like_hdf5(bytes)) return read_h5(bytes, where, options);
   } catch (const Json::exception& error) {
-    fail(ErrorCode::corrupt, "{}: {}", where, error.what());
+    fail(ErrorCode::corrupt, "'{}': {}", where, error.what());
+  } catch (const Error& error) {
+    // What checks shapes and dtypes doesn't know the file.
+    if (std::string_view(error.what()).find(where) != std::string_view::npos) throw;
+    fail(error.code(), "'{}': {}", where, error.what());
   }
   refuse(path, bytes);
 }

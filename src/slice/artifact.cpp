@@ -168,6 +168,8 @@ std::vector<std::size_t> read_boundaries(const Json& json, std::size_t last, con
 SlicedModel slice_model(Graph graph) {
   if (graph.layers().empty())
     fail(ErrorCode::invalid_argument, "model '{}' has no layers to cut", graph.name());
+  if (graph.inputs().empty())
+    fail(ErrorCode::invalid_argument, "model '{}' has no input that could cross a cut", graph.name());
   SlicedModel model{std::move(graph), {}, {}, {}};
   // A weight that stands twice in the file is hashed once.
   std::map<std::pair<const std::byte*, std::size_t>, std::string> known;

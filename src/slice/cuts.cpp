@@ -90,6 +90,13 @@ std::vector<Cut> find_cuts(const Graph& graph) {
       cuts[position].bytes_per_item += bytes;
     }
   }
+  // Where all that follows comes from weights alone, an input still crosses: a stage runs when something
+  // arrives.
+  for (Cut& cut : cuts) {
+    if (!cut.crossing.empty() || graph.inputs().empty()) continue;
+    cut.crossing.push_back(graph.inputs().front().value);
+    cut.bytes_per_item = byte_size(graph.type(cut.crossing.front()), 1);
+  }
   // At the ends stand exactly the ports of the graph, in their order, used or not.
   const auto ports_only = [&](Cut& cut, const std::vector<Port>& ports) {
     cut.crossing.clear();

@@ -14,8 +14,10 @@
 namespace lamina {
 
 struct Cut {
-  std::size_t position = 0;       // this many calls of layers come before the cut
-  std::vector<ValueId> crossing;  // values needed after the cut (or outputs) that exist before it, in order
+  std::size_t position = 0;  // this many calls of layers come before the cut
+  // Values needed after the cut (or outputs of the graph) that exist before it, in order; where there is
+  // none, the first input.
+  std::vector<ValueId> crossing;
   std::uint64_t bytes_per_item = 0;  // bytes that cross for a batch of one
 };
 

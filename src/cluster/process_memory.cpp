@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 namespace lamina {
@@ -33,9 +34,13 @@ std::uint64_t anonymous_memory() { return read_kilobytes("/proc/self/status", "R
 std::uint64_t free_memory(std::uint64_t limit) {
   const std::uint64_t machine = read_kilobytes("/proc/meminfo", "MemAvailable");
   if (limit == 0) return machine;
-  const std::uint64_t used = anonymous_memory();
+  const bool reserved_counts = limit_of(RLIMIT_DATA) != std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t used =
+      reserved_counts ? read_kilobytes("/proc/self/status", "VmData") : anonymous_memory();
   return std::min(machine, limit > used ? limit - used : 0);
 }
+
+void return_freed_memory() { ::malloc_trim(0); }
 
 std::uint64_t memory_limit() {
   return std::min({read_kilobytes("/proc/meminfo", "MemTotal"), limit_of(RLIMIT_DATA), limit_of(RLIMIT_AS)});

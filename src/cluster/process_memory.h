@@ -8,8 +8,13 @@ namespace lamina {
 // Bytes of memory of this process that no file backs (RssAnon of /proc/self/status).
 std::uint64_t anonymous_memory();
 
-// The greatest such use a limit (0: none) and the machine leave to this process, less what it uses.
+// Bytes that a limit leaves to this process, or the machine where the limit is 0 or leaves more. What counts
+// as used is what the kernel counts: where RLIMIT_DATA is set, all that was reserved (VmData), else what is
+// in memory (RssAnon).
 std::uint64_t free_memory(std::uint64_t limit);
+
+// Gives memory that was freed back to the system, where it counts as free again.
+void return_freed_memory();
 
 // The most memory this process may come to use: the least of RLIMIT_DATA, RLIMIT_AS and what the machine has.
 std::uint64_t memory_limit();

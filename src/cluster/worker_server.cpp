@@ -5,12 +5,14 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/sha256.h"
+#include "base/text.h"
 #include "cluster/blob_store.h"
 #include "cluster/data_path.h"
 #include "cluster/process_memory.h"
 #include "cluster/slot.h"
 #include "cluster/status.h"
 #include "engine/precision.h"
+#include "graph/liveness.h"
 #include "graph/serialize.h"
 #include "profile/measure.h"
 #include "profile/statistics.h"
@@ -35,6 +37,8 @@ constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{64} << 30U;
 constexpr std::size_t kLinkProbeBytes = 4U << 20U;
 constexpr std::chrono::seconds kEchoLimit{20};
 constexpr int kMaxPings = 100'000;
+// What compiling takes for a while beside weights and activations: kernels, copies of small weights.
+constexpr std::uint64_t kCompileBytes = 32U << 20U;
 constexpr double kMaxLinkSeconds = 60;
 
 // What a stage became on this worker.
@@ -150,6 +154,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
         compile.precision = precision_from_string(request->precision());
         compile.batch = std::max<std::int64_t>(request->batch(), 1);
         compile.concurrency = std::max(request->concurrency(), 1);
+        expect_room(graph, compile.batch);
         stage->executable = engine_->compile(graph, compile);
       }
       // The first run allocates what a run needs; better here than under the first request.
@@ -166,8 +171,11 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
 
   grpc::Status Unload(grpc::ServerContext*, const v1::StageName* request, v1::Done*) override {
     return guard([&] {
-      const std::lock_guard lock(mutex_);
-      stages_.erase(request->stage());
+      {
+        const std::lock_guard lock(mutex_);
+        stages_.erase(request->stage());
+      }
+      return_freed_memory();
     });
   }
 
@@ -265,6 +273,16 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
   }
 
  private:
+  // Engines end the process where the system refuses them memory midway, so what can't fit is refused before.
+  void expect_room(const Graph& graph, std::int64_t batch) const {
+    std::uint64_t needed = kCompileBytes + peak_activation_bytes(graph, batch);
+    for (const Weight& weight : graph.weights()) needed += weight.data.data().size();
+    const std::uint64_t free = free_memory(options_.memory);
+    if (needed <= free) return;
+    fail(ErrorCode::out_of_memory, "'{}' needs about {}, {} of {} are free", graph.name(),
+         format_bytes(needed), format_bytes(free), format_bytes(options_.memory));
+  }
+
   // Runs a call and turns what it throws into a status that names this worker.
   template <typename Call>
   grpc::Status guard(Call call) {

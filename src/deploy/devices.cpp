@@ -17,7 +17,8 @@ namespace lamina {
 namespace {
 
 constexpr std::uint64_t kMaxDevicesFile = 1U << 20U;
-constexpr std::uint64_t kLeastMemory = 64U << 20U;
+// What a worker takes before it holds any stage: libraries, threads, buffers.
+constexpr std::uint64_t kLeastMemory = 256U << 20U;
 constexpr std::int64_t kMostThreads = 4096;
 constexpr std::size_t kMostDevices = 1024;
 

@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kPoll{10};
 constexpr std::size_t kLogTail = 2000;
+constexpr rlim_t kStackBytes = 1U << 20U;
 
 // CPUs this process may use, of which the worker gets `threads`, from `first` on.
 cpu_set_t choose_cpus(int threads, std::size_t first) {
@@ -48,6 +49,9 @@ std::filesystem::path log_file(const std::filesystem::path& directory) { return 
 [[noreturn]] void become_worker(const cpu_set_t& cpus, std::uint64_t memory, bool attached, int log,
                                 pid_t parent, char* const* arguments) {
   ::sched_setaffinity(0, sizeof(cpus), &cpus);
+  // The limit counts stacks as they are reserved: the usual 8 MiB for each of some thirty threads would eat small ones.
+  const rlimit stack{kStackBytes, kStackBytes};
+  ::setrlimit(RLIMIT_STACK, &stack);
   const rlimit limit{memory, memory};
   if (memory > 0) ::setrlimit(RLIMIT_DATA, &limit);
   ::setsid();

@@ -29,14 +29,15 @@ std::uint64_t limit_of(decltype(RLIMIT_DATA) resource) {
 
 }  // namespace
 
-std::uint64_t anonymous_memory() { return read_kilobytes("/proc/self/status", "RssAnon"); }
+std::uint64_t charged_memory() {
+  const bool reserved_counts = limit_of(RLIMIT_DATA) != std::numeric_limits<std::uint64_t>::max();
+  return read_kilobytes("/proc/self/status", reserved_counts ? "VmData" : "RssAnon");
+}
 
 std::uint64_t free_memory(std::uint64_t limit) {
   const std::uint64_t machine = read_kilobytes("/proc/meminfo", "MemAvailable");
   if (limit == 0) return machine;
-  const bool reserved_counts = limit_of(RLIMIT_DATA) != std::numeric_limits<std::uint64_t>::max();
-  const std::uint64_t used =
-      reserved_counts ? read_kilobytes("/proc/self/status", "VmData") : anonymous_memory();
+  const std::uint64_t used = charged_memory();
   return std::min(machine, limit > used ? limit - used : 0);
 }
 

@@ -5,12 +5,11 @@
 
 namespace lamina {
 
-// Bytes of memory of this process that no file backs (RssAnon of /proc/self/status).
-std::uint64_t anonymous_memory();
+// Bytes that count against this process's limit: where RLIMIT_DATA is set, all that was reserved (VmData),
+// else what is in memory and no file backs (RssAnon; both of /proc/self/status).
+std::uint64_t charged_memory();
 
-// Bytes that a limit leaves to this process, or the machine where the limit is 0 or leaves more. What counts
-// as used is what the kernel counts: where RLIMIT_DATA is set, all that was reserved (VmData), else what is
-// in memory (RssAnon).
+// Bytes that a limit leaves to this process, or the machine where the limit is 0 or leaves more.
 std::uint64_t free_memory(std::uint64_t limit);
 
 // Gives memory that was freed back to the system, where it counts as free again.

@@ -140,6 +140,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
   grpc::Status Load(grpc::ServerContext*, const v1::LoadRequest* request, v1::LoadReply* reply) override {
     return guard([&] {
       const Clock::time_point begin = Clock::now();
+      const std::uint64_t charged = charged_memory();
       if (request->graph().size() > kMaxGraphBytes || sha256(request->graph()) != request->stage()) {
         fail(ErrorCode::corrupt, "stage {} arrived damaged", request->stage());
       }
@@ -161,7 +162,12 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       const PieceTime once = measure_runs(
           *stage->executable, random_inputs(stage->signature, std::max<std::int64_t>(request->batch(), 1), 1),
           {.warm_up = 0, .repeats = 1});
-      reply->set_weight_bytes(once.weight_bytes);
+      // What the process came to need beside activations, kernels and scratch included, where that is more
+      // than the weights.
+      const std::uint64_t grown = charged_memory();
+      const std::uint64_t kept =
+          grown > charged + once.activation_bytes ? grown - charged - once.activation_bytes : 0;
+      reply->set_weight_bytes(std::max(once.weight_bytes, kept));
       reply->set_activation_bytes(once.activation_bytes);
       reply->set_seconds(seconds_since(begin));
       const std::lock_guard lock(mutex_);

@@ -81,8 +81,9 @@ class Session {
 
   PieceTime measure_range(const FleetMember& member, std::size_t begin, std::size_t end) const {
     const Graph stage = extract_stage(model_.graph, model_.cuts, begin, end);
-    const std::string name =
-        member.client->load(stage, hashes_of(model_, stage), {options_.precision, options_.batch, 1});
+    LoadedMemory memory;
+    const std::string name = member.client->load(stage, hashes_of(model_, stage),
+                                                 {options_.precision, options_.batch, 1}, &memory);
     const auto unload = [&] {
       try {
         member.client->unload(name);
@@ -91,7 +92,8 @@ class Session {
       }
     };
     try {
-      const PieceTime time = member.client->measure(name, options_.batch, kWarmUp, options_.repeats);
+      PieceTime time = member.client->measure(name, options_.batch, kWarmUp, options_.repeats);
+      time.weight_bytes = std::max(time.weight_bytes, memory.weights);
       unload();
       return time;
     } catch (const Error&) {

@@ -1,0 +1,71 @@
+// Random planning problems, small enough for brute force.
+#pragma once
+
+#include "plan/cost_model.h"
+
+#include <limits>
+#include <optional>
+#include <random>
+#include <vector>
+
+namespace lamina {
+
+struct RandomProblemOptions {
+  std::size_t max_devices = 4;
+  std::size_t max_pieces = 6;
+  double tightness = 1;  // memory budgets around this share of what all pieces need
+  double forbidden = 0;  // share of pieces that can't run on a device
+};
+
+inline PlacementProblem random_problem(std::mt19937& random, const RandomProblemOptions& options) {
+  const auto pick = [&](std::size_t low, std::size_t high) {
+    return std::uniform_int_distribution<std::size_t>(low, high)(random);
+  };
+  const auto real = [&](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random);
+  };
+  PlacementProblem problem;
+  const std::size_t devices = pick(1, options.max_devices);
+  const std::size_t pieces = pick(1, options.max_pieces);
+  std::uint64_t all = 0;
+  for (std::size_t piece = 0; piece < pieces; ++piece)
+    problem.pieces.push_back({"piece" + std::to_string(piece)});
+  for (std::size_t cut = 0; cut <= pieces; ++cut) problem.cut_bytes.push_back(pick(0, 1000));
+  std::vector<PieceCost> sizes;
+  for (std::size_t piece = 0; piece < pieces; ++piece) {
+    sizes.push_back({0, pick(0, 5000), pick(0, 2000)});
+    all += sizes.back().weight_bytes + sizes.back().activation_bytes;
+  }
+  for (std::size_t device = 0; device < devices; ++device) {
+    const double speed = real(0.2, 5);
+    auto& row = problem.cost.emplace_back();
+    for (std::size_t piece = 0; piece < pieces; ++piece) {
+      PieceCost cost = sizes[piece];
+      cost.seconds =
+          real(0, 1) < options.forbidden ? std::numeric_limits<double>::infinity() : speed * real(0.1, 2);
+      row.push_back(cost);
+    }
+    const double share = options.tightness * real(0.3, 1.5);
+    problem.devices.push_back(
+        {"device" + std::to_string(device), static_cast<std::uint64_t>(share * static_cast<double>(all))});
+    auto& links = problem.links.emplace_back();
+    for (std::size_t to = 0; to < devices; ++to) links.push_back({real(0, 0.5), real(100, 10000)});
+  }
+  problem.source = pick(0, devices - 1);
+  return problem;
+}
+
+// The least latency over every assignment of pieces to devices; nothing where none fits.
+inline std::optional<double> brute_force(const PlacementProblem& problem) {
+  std::optional<double> best;
+  std::vector<std::size_t> device_of(problem.pieces.size(), 0);
+  while (true) {
+    const Placement placement = evaluate(problem, device_of);
+    if (is_feasible(problem, placement) && (!best || placement.latency < *best)) best = placement.latency;
+    std::size_t piece = 0;
+    while (piece < device_of.size() && ++device_of[piece] == problem.devices.size()) device_of[piece++] = 0;
+    if (piece == device_of.size()) return best;
+  }
+}
+
+}  // namespace lamina

@@ -83,7 +83,7 @@ std::map<std::string, Tensor> read_safetensors(const Buffer& file, const std::st
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
   for (const auto& [name, entry] : header.items()) {
     if (name == kMetadata) continue;
-    const std::string what = where + ": tensor '" + name + "'";
+    const std::string what = fmt::format("{}: tensor '{}'", where, name);
     const std::vector<std::int64_t> offsets = json_integers(entry, "data_offsets", what);
     const Shape shape = json_integers(entry, "shape", what);
     if (offsets.size() != 2 || offsets[0] < 0 || offsets[1] < offsets[0] ||
@@ -124,6 +124,7 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
   // Large sizes first, so that sizes which are not multiples of the alignment come last and shift nobody: the
   // format allows no padding between tensors.
   std::vector<const NamedTensor*> order;
+  order.reserve(tensors.size());
   for (const NamedTensor& tensor : tensors) order.push_back(&tensor);
   std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
     const auto rank = [](const NamedTensor* t) {

@@ -32,9 +32,9 @@ std::filesystem::path weights_file(const std::filesystem::path& directory) {
 
 // Files that this program itself puts beside a sliced model.
 const std::set<std::string>& own_files() {
-  static const std::set<std::string> kOwn = {"model.json", "weights.safetensors", "benchmark.json",
-                                             "plan.json"};
-  return kOwn;
+  static const std::set<std::string> own = {"model.json", "weights.safetensors", "benchmark.json",
+                                            "plan.json"};
+  return own;
 }
 
 // Puts the directory `from` in the place of `to`, which it may replace; what was there is then at `from`.
@@ -190,6 +190,7 @@ void save_sliced_model(const std::filesystem::path& directory, const SlicedModel
     distinct.emplace(model.hashes[i], &model.graph.weights()[i].data);
   }
   std::vector<NamedTensor> tensors;
+  tensors.reserve(distinct.size());
   for (const auto& [hash, tensor] : distinct) tensors.push_back({hash, *tensor});
   save_safetensors(weights_file(fresh.path()), tensors);
   write_file(model_file(fresh.path()), model_text(model));

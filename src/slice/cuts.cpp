@@ -30,13 +30,16 @@ std::vector<std::size_t> last_uses(const Graph& graph) {
 
 // The ops that work over windows, rows and columns.
 const std::set<std::string_view>& heavy_ops() {
-  static const std::set<std::string_view> kHeavy = {"conv",     "conv_transpose", "matmul",
-                                                    "max_pool", "average_pool",   "resize"};
-  return kHeavy;
+  static const std::set<std::string_view> heavy = {"conv",     "conv_transpose", "matmul",
+                                                   "max_pool", "average_pool",   "resize"};
+  return heavy;
 }
 
 // An op that computes more than this for each element it reads or writes is no longer bound by memory.
 constexpr double kLightFlopsPerElement = 32;
+// A layer that computes less than this for each byte crossing before it is lost beside moving them, a
+// convolution over one pixel included.
+constexpr double kLostFlopsPerByte = 0.125;
 // Weights smaller than this change neither a plan nor what a machine can hold.
 constexpr std::uint64_t kLightWeightBytes = 1U << 20U;
 
@@ -57,9 +60,10 @@ bool is_heavy(const Graph& graph, const Node& node) {
 // Which layers do more than move the bytes that cross before them through memory.
 std::vector<bool> heavy_layers(const Graph& graph, const std::vector<Cut>& cuts) {
   std::vector<bool> heavy(graph.layers().size(), false);
+  std::vector<double> heavy_flops(graph.layers().size(), 0);
   std::vector<std::uint64_t> weight_bytes(graph.layers().size(), 0);
   for (const Node& node : graph.nodes()) {
-    if (is_heavy(graph, node)) heavy[node.layer] = true;
+    if (is_heavy(graph, node)) heavy_flops[node.layer] += node_flops(graph, node, 1);
     for (const ValueId input : node.inputs) {
       const Value& value = graph.values()[input];
       if (value.kind == Value::Kind::weight)
@@ -67,8 +71,10 @@ std::vector<bool> heavy_layers(const Graph& graph, const std::vector<Cut>& cuts)
     }
   }
   for (std::size_t layer = 0; layer < heavy.size(); ++layer) {
-    // Where its weights lie matters to a machine short of memory.
-    if (weight_bytes[layer] > std::max(kLightWeightBytes, cuts[layer].bytes_per_item)) heavy[layer] = true;
+    const std::uint64_t crossing = cuts[layer].bytes_per_item;
+    // Where large weights lie matters to a machine short of memory.
+    heavy[layer] = heavy_flops[layer] > kLostFlopsPerByte * static_cast<double>(crossing) ||
+                   weight_bytes[layer] > std::max(kLightWeightBytes, crossing);
   }
   return heavy;
 }

@@ -27,8 +27,8 @@ std::vector<Cut> find_cuts(const Graph& graph);
 // The positions worth measuring: both ends, and between every two layers that do heavy work (convolutions,
 // products, pooling, large weights) the one position which the fewest bytes cross, of equals the last. The
 // layers between them (activations, batch normalisation, sums, padding, reshapes) cost about what moving
-// their bytes through memory costs, far less than sending them, and engines fuse them with their neighbours:
-// a cut elsewhere sends more and gains nothing.
+// their bytes through memory costs, far less than sending them (so does a convolution over a single pixel),
+// and engines fuse them with their neighbours: a cut elsewhere sends more and gains nothing.
 std::vector<std::size_t> useful_cuts(const Graph& graph, const std::vector<Cut>& cuts);
 
 // Layers [begin, end) as a Graph of its own: inputs are what crosses at `begin`, outputs what crosses at

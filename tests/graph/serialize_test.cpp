@@ -46,7 +46,7 @@ class Store {
 Graph small_network() {
   Graph graph("small");
   const ValueId image = graph.add_input("image", {DType::f32, {kBatch, 4, 4, 2}});
-  const std::vector<float> ones(3 * 3 * 2 * 4, 1.0F);
+  const std::vector<float> ones(72, 1.0F);
   const ValueId kernel =
       graph.add_weight("conv/kernel", Tensor::of({3, 3, 2, 4}, ones), Weight::Role::trainable);
   const ValueId mean =
@@ -136,7 +136,7 @@ std::string complaint(const std::function<void(Json&)>& change) {
     store.read(json);
   } catch (const Error& error) {
     EXPECT_EQ(to_string(error.code()), "corrupt") << error.what();
-    const std::string message = error.what();
+    std::string message = error.what();
     EXPECT_TRUE(message.starts_with("model.json: ")) << message;
     EXPECT_EQ(message.find("model.json", 1), std::string::npos) << message;
     return message;

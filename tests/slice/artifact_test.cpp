@@ -90,7 +90,7 @@ TEST_F(Artifact, WhatIsSavedIsLoaded) {
 
 TEST_F(Artifact, RandomGraphsComputeTheSameAfterwards) {
   Random random(1);
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < 20; ++i) {
     const SlicedModel model = slice_model(random_graph(random));
     save_sliced_model(place_, model);
     const SlicedModel back = load_sliced_model(place_);
@@ -190,17 +190,17 @@ bool save_fails_on_full_disk(const fs::path& place, const SlicedModel& model, rl
 
 TEST_F(Artifact, AFullDiskLeavesWhatWasThere) {
   const SlicedModel model = slice_model(two_layers(2.0F));
-  const std::uint64_t weights = 100 * 100 * 4;
+  const rlim_t weights = sizeof(float) * 100 * 100;
   // Full at once, within the header, within the weights; the last is after them only where model.json is
   // larger.
-  for (const rlim_t limit : {rlim_t{0}, rlim_t{100}, rlim_t{weights}}) {
+  for (const rlim_t limit : {rlim_t{0}, rlim_t{100}, weights}) {
     EXPECT_TRUE(save_fails_on_full_disk(place_, model, limit)) << limit;
     EXPECT_TRUE(fs::is_empty(temporary_.path())) << limit;
   }
   save_sliced_model(place_, slice_model(two_layers(0.5F)));
   write_file(place_ / "plan.json", "{}");
   const auto before = contents_of(temporary_.path());
-  for (const rlim_t limit : {rlim_t{0}, rlim_t{100}, rlim_t{weights}}) {
+  for (const rlim_t limit : {rlim_t{0}, rlim_t{100}, weights}) {
     EXPECT_TRUE(save_fails_on_full_disk(place_, model, limit)) << limit;
     EXPECT_EQ(contents_of(temporary_.path()), before) << limit;
   }
@@ -227,10 +227,10 @@ TEST_F(Artifact, WhatIsMissingOrDamagedIsNamed) {
   const std::string text = read_file(place_ / "model.json", 1U << 20U);
   const Json valid = parse_json(text, "model.json");
 
-  for (const Json& boundaries : {Json::array(), Json({0}), Json({0, 1}), Json({1, 2}), Json({0, 0, 2}),
-                                 Json({0, 1, 2, 3}), Json({0, -1, 2}), Json({0, "1", 2}), Json(7)}) {
+  for (const char* boundaries :
+       {"[]", "[0]", "[0, 1]", "[1, 2]", "[0, 0, 2]", "[0, 1, 2, 3]", "[0, -1, 2]", "[0, \"1\", 2]", "7"}) {
     Json json = valid;
-    json["boundaries"] = boundaries;
+    json["boundaries"] = Json::parse(boundaries);
     write_file(place_ / "model.json", json.dump());
     EXPECT_NE(complaint(load, ErrorCode::corrupt).find("boundar"), std::string::npos) << boundaries;
   }

@@ -60,6 +60,7 @@ std::vector<std::size_t> random_positions(std::size_t layers, Random& random) {
 
 std::vector<std::string> names_of(const std::vector<Port>& ports) {
   std::vector<std::string> names;
+  names.reserve(ports.size());
   for (const Port& port : ports) names.push_back(port.name);
   return names;
 }

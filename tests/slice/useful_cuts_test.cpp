@@ -78,6 +78,14 @@ class Network {
                          {"ends", std::vector<std::int64_t>{all, size, size, all}},
                          {"steps", std::vector<std::int64_t>{1, 1, 1, 1}}});
   }
+  void average(const std::string& name) {
+    graph_.begin_layer(name, "GlobalAveragePooling2D");
+    value_ = graph_.add("mean", {value_}, {{"axes", std::vector<std::int64_t>{1, 2}}, {"keepdims", true}});
+  }
+  void multiply(const std::string& name, ValueId other) {
+    graph_.begin_layer(name, "Multiply");
+    value_ = graph_.add("multiply", {value_, other});
+  }
   void add(const std::string& name, ValueId other) {
     graph_.begin_layer(name, "Add");
     value_ = graph_.add("add", {value_, other});
@@ -167,6 +175,18 @@ TEST(UsefulCuts, PaddingGoesWithWhatFollowsIt) {
   EXPECT_EQ(network.piece_ends(), (std::vector<std::string>{"a", "b"}));
 }
 
+TEST(UsefulCuts, AConvolutionOverOnePixelIsNoWork) {
+  Network network(112, 3);
+  network.conv("wide", 32, true);
+  const ValueId wide = network.value();
+  network.average("squeeze");
+  network.conv("reduce", 8, true, 1, 1);
+  network.conv("expand", 32, true, 1, 1);
+  network.multiply("excite", wide);
+  network.conv("project", 16, false, 1, 1);
+  EXPECT_EQ(network.piece_ends(), (std::vector<std::string>{"excite", "project"}));
+}
+
 TEST(UsefulCuts, ACheapLayerBesideAnEndIsItsOwnPieceOnlyWhereItSavesBytes) {
   Network crops_first(64, 3);
   crops_first.crop("crop", 16);
@@ -199,7 +219,11 @@ TEST(UsefulCuts, LargeWeightsMakeALayerHeavyBecauseTheyFillMemory) {
   EXPECT_EQ(piece_ends(100), (std::vector<std::string>{"flatten", "bn", "dense"}));
 }
 
-bool is_heavy(const Node& node) { return node.op->name == "matmul"; }
+// A product is worth a piece where it computes half an operation for each float that crosses before it.
+bool is_heavy(const Graph& graph, const std::vector<Cut>& cuts, const Node& node) {
+  return node.op->name == "matmul" &&
+         8 * node_flops(graph, node, 1) > static_cast<double>(cuts[node.layer].bytes_per_item);
+}
 
 // Chains with skips in which some layers multiply matrices; the widths differ, so do the bytes that cross.
 Graph random_chain(Random& random) {
@@ -245,7 +269,8 @@ TEST(UsefulCuts, ForEveryCutThatIsDroppedOneAsCheapIsKeptWithOnlyCheapLayersBetw
     ASSERT_EQ(kept.back(), cuts.size() - 1);
     std::vector<std::size_t> heavy_before(cuts.size(), 0);  // how many heavy layers come before a position
     for (const Node& node : graph.nodes()) {
-      for (std::size_t position = node.layer + 1; is_heavy(node) && position < cuts.size(); ++position)
+      for (std::size_t position = node.layer + 1; is_heavy(graph, cuts, node) && position < cuts.size();
+           ++position)
         ++heavy_before[position];
     }
     for (const Cut& cut : cuts) {

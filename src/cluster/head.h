@@ -24,7 +24,7 @@ struct HeadStage {
 };
 
 struct HeadOptions {
-  std::string model;
+  std::string model = "";
   std::string listen =
       "127.0.0.1:0";  // where the last worker delivers answers; it must be reachable for every worker
   double predicted_latency = 0;
@@ -34,7 +34,7 @@ struct HeadOptions {
   std::size_t stage_queue = 16;    // frames that wait before a stage
   std::chrono::milliseconds heartbeat{1000};
   int missed_heartbeats = 3;  // until a worker counts as lost
-  TlsFiles tls;
+  TlsFiles tls = {};
   std::uint64_t max_frame_bytes = std::uint64_t{2} << 30U;
 };
 

@@ -1,0 +1,325 @@
+// Workers and a head in one process, over real connections of the loopback.
+#include "base/error.h"
+#include "base/file.h"
+#include "cluster/fake_engine.h"
+#include "cluster/head.h"
+#include "cluster/worker_client.h"
+#include "cluster/worker_server.h"
+#include "graph/serialize.h"
+#include "slice/cuts.h"
+
+#include <array>
+#include <atomic>
+#include <future>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace lamina {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// y = (…((x + 1) · 2 + 1) · 2 …), z = x passing by all stages: a layer a step, of the class given.
+Graph make_graph(const std::vector<std::string>& classes) {
+  Graph graph("steps");
+  const ValueId x = graph.add_input("x", {DType::f32, {kBatch, 4}});
+  ValueId y = x;
+  const ValueId one = graph.add_weight("one", Tensor::scalar(1), Weight::Role::trainable);
+  const ValueId two = graph.add_weight("two", Tensor::scalar(2), Weight::Role::trainable);
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    graph.begin_layer("step" + std::to_string(i), classes[i]);
+    y = graph.add("multiply", {graph.add("add", {y, one}), two});
+  }
+  graph.add_output("y", y);
+  graph.add_output("z", x);
+  return graph;
+}
+
+float expected(float x, std::size_t steps) {
+  for (std::size_t i = 0; i < steps; ++i) x = (x + 1) * 2;
+  return x;
+}
+
+Tensor batch_of(std::int64_t batch, float first) {
+  std::vector<float> values(static_cast<std::size_t>(batch * 4));
+  std::iota(values.begin(), values.end(), first);
+  return Tensor::of({batch, 4}, values);
+}
+
+class Pipeline : public testing::Test {
+ protected:
+  // A worker a stage, one layer each.
+  void start(const std::vector<std::string>& classes, HeadOptions options = {}, const TlsFiles& tls = {}) {
+    graph_ = make_graph(classes);
+    const std::vector<Cut> cuts = find_cuts(graph_);
+    std::vector<HeadStage> stages;
+    for (std::size_t i = 0; i < classes.size(); ++i) {
+      start_worker(tls);
+      HeadStage stage;
+      stage.name = "step" + std::to_string(i);
+      stage.worker = "worker" + std::to_string(i);
+      stage.address = workers_.back()->address();
+      stage.graph = extract_stage(graph_, cuts, i, i + 1);
+      for (const Weight& weight : stage.graph.weights()) stage.hashes.push_back(content_hash(weight.data));
+      stages.push_back(std::move(stage));
+    }
+    options.tls = tls;
+    head_ = std::make_unique<Head>(signature_of(graph_), std::move(stages), options);
+    head_->start();
+  }
+
+  void start_worker(const TlsFiles& tls) {
+    WorkerOptions options;
+    options.name = "worker" + std::to_string(workers_.size());
+    options.store = directory_.path() / options.name;
+    options.loaded_engine = std::make_shared<FakeEngine>();
+    options.tls = tls;
+    workers_.push_back(std::make_unique<WorkerServer>(options));
+  }
+
+  std::future<Prediction> send(std::vector<Tensor> inputs, milliseconds limit = seconds(20),
+                               std::uint64_t* number = nullptr) {
+    auto promise = std::make_shared<std::promise<Prediction>>();
+    auto future = promise->get_future();
+    const std::uint64_t request =
+        head_->predict(std::move(inputs), Deadline(limit),
+                       [promise](Prediction prediction) { promise->set_value(std::move(prediction)); });
+    if (number != nullptr) *number = request;
+    return future;
+  }
+
+  void expect_answer(const Prediction& prediction, const Tensor& input, std::size_t steps) {
+    ASSERT_FALSE(prediction.error) << prediction.error->what();
+    ASSERT_EQ(prediction.outputs.size(), 2U);
+    const std::vector<float> x = input.to_floats();
+    const std::vector<float> y = prediction.outputs[0].to_floats();
+    ASSERT_EQ(y.size(), x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) EXPECT_EQ(y[i], expected(x[i], steps));
+    EXPECT_EQ(prediction.outputs[1].to_floats(), x);
+  }
+
+  void expect_error(std::future<Prediction> future, ErrorCode code, const std::string& named) {
+    ASSERT_EQ(future.wait_for(seconds(30)), std::future_status::ready);
+    const Prediction prediction = future.get();
+    ASSERT_TRUE(prediction.error);
+    EXPECT_EQ(prediction.error->code(), code) << prediction.error->what();
+    EXPECT_NE(std::string(prediction.error->what()).find(named), std::string::npos)
+        << prediction.error->what();
+  }
+
+  TemporaryDirectory directory_;
+  Graph graph_;
+  std::vector<std::unique_ptr<WorkerServer>> workers_;
+  std::unique_ptr<Head> head_;
+};
+
+TEST_F(Pipeline, AnswersThroughOneToFourStages) {
+  for (std::size_t stages = 1; stages <= 4; ++stages) {
+    head_.reset();
+    workers_.clear();
+    start(std::vector<std::string>(stages, "Step"));
+    const Tensor input = batch_of(3, 0.5F);
+    expect_answer(send({input}).get(), input, stages);
+  }
+}
+
+TEST_F(Pipeline, BatchesOfAnySizeMayFollowEachOther) {
+  start({"Step", "Step"});
+  for (const std::int64_t batch : {1, 7, 1000, 2}) {
+    const Tensor input = batch_of(batch, 1);
+    expect_answer(send({input}).get(), input, 2);
+  }
+}
+
+TEST_F(Pipeline, ManyRequestsFromManyThreadsEachGetTheirOwnAnswer) {
+  start({"Step", "Step", "Step"}, {.max_in_flight = 1000, .stage_queue = 2});
+  std::vector<std::thread> threads;
+  std::atomic<int> right = 0;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      std::vector<std::pair<Tensor, std::future<Prediction>>> sent;
+      for (int i = 0; i < 100; ++i) {
+        const Tensor input = batch_of(1 + i % 3, static_cast<float>(1000 * t + i));
+        sent.emplace_back(input, send({input}));
+      }
+      for (auto& [input, future] : sent) {
+        const Prediction prediction = future.get();
+        if (!prediction.error && prediction.outputs[0].to_floats()[0] == expected(input.to_floats()[0], 3))
+          ++right;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 400);
+  EXPECT_EQ(head_->status().requests_answered, 400U);
+  EXPECT_EQ(head_->status().requests_in_flight, 0U);
+}
+
+TEST_F(Pipeline, WrongInputsAreRefusedBeforeTheyTravel) {
+  start({"Step"});
+  expect_error(send({}), ErrorCode::invalid_argument, "expected 1");
+  const std::array<float, 3> three{};
+  expect_error(send({Tensor::of({1, 3}, three)}), ErrorCode::invalid_argument, "'x'");
+}
+
+TEST_F(Pipeline, AStagesErrorNamesTheWorkerAndKeepsItsCode) {
+  start({"Step", "Step"});
+  head_.reset();
+  workers_.clear();
+  // Loading runs a stage once, so one that always fails is found there.
+  try {
+    start({"Step", "OutOfMemory"});
+    FAIL() << "a stage without memory was loaded";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::out_of_memory);
+    EXPECT_NE(std::string(error.what()).find("worker1"), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(Pipeline, ARequestPastItsDeadlineIsAnsweredInTime) {
+  start({"Slow", "Step"});
+  const auto begin = Clock::now();
+  expect_error(send({batch_of(1, 0)}, milliseconds(50)), ErrorCode::deadline_exceeded, "time limit");
+  EXPECT_LT(seconds_since(begin), 0.2);
+}
+
+TEST_F(Pipeline, ACancelledRequestIsAnsweredAtOnceAndOthersGoOn) {
+  start({"Slow", "Step"});
+  std::uint64_t number = 0;
+  auto cancelled = send({batch_of(1, 0)}, seconds(20), &number);
+  auto other = send({batch_of(1, 5)});
+  head_->cancel(number);
+  expect_error(std::move(cancelled), ErrorCode::cancelled, "cancelled");
+  expect_answer(other.get(), batch_of(1, 5), 2);
+}
+
+TEST_F(Pipeline, MoreThanTheLimitIsRefused) {
+  start({"Slow"}, {.max_in_flight = 3});
+  std::vector<std::future<Prediction>> taken;
+  for (int i = 0; i < 3; ++i) taken.push_back(send({batch_of(1, 0)}));
+  expect_error(send({batch_of(1, 0)}), ErrorCode::resource_exhausted, "no more are taken");
+  for (auto& future : taken) EXPECT_FALSE(future.get().error);
+}
+
+TEST_F(Pipeline, AWorkerThatEndsFailsWhatIsUnderWayAndIsNamed) {
+  start({"Step", "Slow", "Step"}, {.heartbeat = milliseconds(100)});
+  auto under_way = send({batch_of(1, 0)});
+  workers_[1].reset();
+  expect_error(std::move(under_way), ErrorCode::unavailable, "worker");
+  const PipelineStatus status = head_->check();
+  EXPECT_FALSE(status.stages[1].ready);
+  EXPECT_NE(status.stages[1].error.find("worker1"), std::string::npos) << status.stages[1].error;
+  expect_error(send({batch_of(1, 0)}), ErrorCode::unavailable, "not ready");
+}
+
+TEST_F(Pipeline, StatusTellsWhatRunsWhere) {
+  start({"Step", "Step"}, {.model = "steps", .predicted_latency = 0.5});
+  send({batch_of(1, 0)}).wait();
+  const PipelineStatus status = head_->check();
+  EXPECT_EQ(status.model, "steps");
+  ASSERT_EQ(status.stages.size(), 2U);
+  EXPECT_TRUE(status.stages[0].ready && status.stages[0].connected);
+  EXPECT_EQ(status.stages[0].forward_address, workers_[1]->address());
+  EXPECT_GT(status.stages[1].measured_seconds, 0);
+}
+
+TEST_F(Pipeline, ARestartedWorkerFindsItsWeightsOnDisk) {
+  start_worker({});
+  const Graph graph = make_graph({"Step"});
+  std::vector<std::string> hashes;
+  for (const Weight& weight : graph.weights()) hashes.push_back(content_hash(weight.data));
+  WorkerClient(workers_[0]->address(), {}).load(graph, hashes, {});
+  const auto blob = directory_.path() / "worker0" / hashes[0];
+  EXPECT_TRUE(std::filesystem::exists(blob));
+  workers_.clear();
+  // One that was damaged meanwhile is fetched again, not used.
+  std::filesystem::permissions(blob, std::filesystem::perms::owner_all);
+  write_file(blob, "bad!");
+  start_worker({});
+  EXPECT_NO_THROW(WorkerClient(workers_[0]->address(), {}).load(graph, hashes, {}));
+  EXPECT_EQ(read_file(blob, 100).size(), 4U);
+  EXPECT_NE(read_file(blob, 100), "bad!");
+}
+
+TEST_F(Pipeline, AWorkerRefusesStagesWithoutTheirWeights) {
+  start_worker({});
+  const Graph graph = make_graph({"Step"});
+  std::vector<std::string> wrong(graph.weights().size(), std::string(64, 'a'));
+  try {
+    WorkerClient(workers_[0]->address(), {}).load(graph, wrong, {});
+    FAIL() << "weights of another hash were taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::corrupt) << error.what();
+  }
+}
+
+TEST_F(Pipeline, LinksAreMeasuredOverTheTransportThatServes) {
+  start_worker({});
+  start_worker({});
+  const Link link = WorkerClient(workers_[0]->address(), {}).measure_link(workers_[1]->address(), 20, 0.05);
+  EXPECT_GT(link.round_trip_min, 0);
+  EXPECT_LE(link.round_trip_min, link.round_trip_mean);
+  EXPECT_LE(link.round_trip_mean, link.round_trip_max);
+  EXPECT_GT(link.bandwidth, 1e6);
+}
+
+TEST_F(Pipeline, NobodyListeningIsNamed) {
+  try {
+    WorkerClient("127.0.0.1:1", {}).describe(milliseconds(300));
+    FAIL() << "nobody was reached";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("127.0.0.1:1"), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(Pipeline, APortInUseIsNamed) {
+  start_worker({});
+  WorkerOptions options;
+  options.name = "second";
+  options.listen = workers_[0]->address();
+  options.store = directory_.path() / "second";
+  options.loaded_engine = std::make_shared<FakeEngine>();
+  try {
+    const WorkerServer second(options);
+    FAIL() << "two workers listen on one port";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::unavailable);
+    EXPECT_NE(std::string(error.what()).find(options.listen), std::string::npos) << error.what();
+  }
+}
+
+// An authority and a certificate for "lamina" that it signed, made by the real openssl.
+TlsFiles make_certificates(const std::filesystem::path& directory) {
+  const std::string in = "cd '" + directory.string() + "' && ";
+  const std::string commands =
+      in +
+      "openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=test "
+      "2>/dev/null && "
+      "openssl req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=lamina 2>/dev/null && "
+      "printf 'subjectAltName=DNS:lamina' > names && "
+      "openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem -days 2 "
+      "-extfile names 2>/dev/null";
+  EXPECT_EQ(std::system(commands.c_str()), 0);
+  return {directory / "ca.pem", directory / "cert.pem", directory / "key.pem"};
+}
+
+TEST_F(Pipeline, WithTlsItAnswersAndAStrangerIsNotHeard) {
+  const TlsFiles tls = make_certificates(directory_.path());
+  start({"Step", "Step"}, {}, tls);
+  const Tensor input = batch_of(2, 1);
+  expect_answer(send({input}).get(), input, 2);
+  EXPECT_THROW(WorkerClient(workers_[0]->address(), {}).describe(milliseconds(500)), Error);
+  const TemporaryDirectory other;
+  const TlsFiles stranger = make_certificates(other.path());
+  EXPECT_THROW(WorkerClient(workers_[0]->address(), stranger).describe(milliseconds(500)), Error);
+}
+
+}  // namespace
+}  // namespace lamina

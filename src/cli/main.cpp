@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -33,6 +34,8 @@ int report(const char* message, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A file that grows past its limit is an error to report, as a full disk is.
+  std::signal(SIGXFSZ, SIG_IGN);
   CLI::App app{"Takes a Keras model from a file on a laptop to a set of unequal machines and back.",
                "lamina"};
   app.set_version_flag("--version", "lamina " LAMINA_VERSION);

@@ -163,7 +163,8 @@ TEST(Serialize, IndicesOutsideTheGraphAndCyclesAreRefused) {
   // Value 4 is the first that a node makes; its own output and anything later would be a cycle.
   for (const std::int64_t index :
        {std::int64_t{-1}, std::int64_t{4}, std::int64_t{5}, std::int64_t{1} << 40}) {
-    complaint([&](Json& json) { json["layers"][1]["nodes"][0]["inputs"][0] = index; });
+    EXPECT_EQ(complaint([&](Json& json) { json["layers"][1]["nodes"][0]["inputs"][0] = index; }),
+              fmt::format("model.json: value {} is used, 4 are made so far", index));
   }
   complaint([](Json& json) { json["outputs"][0]["value"] = 1000; });
   complaint([](Json& json) { json["outputs"] = Json::array(); });

@@ -158,19 +158,7 @@ TemporaryDirectory::~TemporaryDirectory() {
 
 namespace {
 
-WritableSpill create_unnamed(std::size_t size, bool reserve) {
-  if (size == 0) return {};
-  std::string pattern = (std::filesystem::temp_directory_path() / "lamina-XXXXXX").string();
-  const Descriptor descriptor(::mkostemp(pattern.data(), O_CLOEXEC));
-  if (descriptor.get() < 0) fail_with_errno(errno, fmt::format("can't create '{}'", pattern));
-  ::unlink(pattern.c_str());
-  const auto length = static_cast<off_t>(size);
-  const int error = reserve ? ::posix_fallocate(descriptor.get(), 0, length)
-                    : ::ftruncate(descriptor.get(), length) == 0 ? 0
-                                                                 : errno;
-  if (error != 0) fail_with_errno(error, fmt::format("can't make room for {} bytes in '{}'", size, pattern));
-  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.get(), 0);
-  if (address == MAP_FAILED) fail_with_errno(errno, fmt::format("can't map '{}' ({} bytes)", pattern, size));
+WritableSpill own_mapping(void* address, std::size_t size) {
   std::shared_ptr<const void> owner(
       address, [size](const void* mapped) { ::munmap(const_cast<void*>(mapped), size); });
   return {std::move(owner), {static_cast<std::byte*>(address), size}};
@@ -178,9 +166,26 @@ WritableSpill create_unnamed(std::size_t size, bool reserve) {
 
 }  // namespace
 
-WritableSpill create_spill(std::size_t size) { return create_unnamed(size, true); }
+WritableSpill create_spill(std::size_t size) {
+  if (size == 0) return {};
+  std::string pattern = (std::filesystem::temp_directory_path() / "lamina-XXXXXX").string();
+  const Descriptor descriptor(::mkostemp(pattern.data(), O_CLOEXEC));
+  if (descriptor.get() < 0) fail_with_errno(errno, fmt::format("can't create '{}'", pattern));
+  ::unlink(pattern.c_str());
+  const int error = ::posix_fallocate(descriptor.get(), 0, static_cast<off_t>(size));
+  if (error != 0) fail_with_errno(error, fmt::format("can't reserve {} bytes in '{}'", size, pattern));
+  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.get(), 0);
+  if (address == MAP_FAILED) fail_with_errno(errno, fmt::format("can't map '{}' ({} bytes)", pattern, size));
+  return own_mapping(address, size);
+}
 
-WritableSpill create_sparse_spill(std::size_t size) { return create_unnamed(size, false); }
+WritableSpill create_shared_memory(std::size_t size) {
+  if (size == 0) return {};
+  void* address =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) fail_with_errno(errno, fmt::format("can't share {} bytes of memory", size));
+  return own_mapping(address, size);
+}
 
 Buffer spill_to_disk(std::span<const std::byte> bytes) {
   const WritableSpill spill = create_spill(bytes.size());

@@ -72,10 +72,10 @@ struct WritableSpill {
 };
 WritableSpill create_spill(std::size_t size);
 
-// The same without reserving: it takes space only where it is written, and writing to a full disk is SIGBUS.
-WritableSpill create_sparse_spill(std::size_t size);
+// Memory that this process shares with children it forks later; it takes space only where it is written.
+WritableSpill create_shared_memory(std::size_t size);
 
-// The same, filled with a copy of `bytes`.
+// create_spill(), filled with a copy of `bytes`.
 Buffer spill_to_disk(std::span<const std::byte> bytes);
 
 }  // namespace lamina

@@ -239,9 +239,9 @@ bool looks_like_hdf5(const Buffer& bytes) {
 
 Hdf5File read_hdf5(const Buffer& bytes, const std::string& where) {
   if (!looks_like_hdf5(bytes)) fail(ErrorCode::corrupt, "{}: not an HDF5 file", where);
-  // Shared with the child, which fills it; a file of no name with holes costs nothing until it is used.
+  // Shared with the child, which fills it; it costs nothing until it is used.
   const std::uint64_t room = std::max(kMinUnpacked, bytes.size() * kMaxExpansion);
-  const WritableSpill unpacked = create_sparse_spill(room);
+  const WritableSpill unpacked = create_shared_memory(room);
   const std::string text = run_in_child(where, [&] { return Indexer(bytes, unpacked.bytes, where).run(); });
   const Json index = parse_json(text, where);
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes models with the real Keras, saves them, and has golden_check compare every answer.
 
-Usage: golden_test.py CHECKER zoo | zoo2 | emotion MODEL | applications fast|full [--shard I/N] [--only NAME]
-zoo2 is the zoo built and saved by Keras 2 (tf_keras). One case is made, checked and removed at a time.
+Usage: golden_test.py CHECKER zoo | zoo2 | emotion MODEL | applications[2] fast|full [--shard I/N] [--only NAME]
+zoo2 and applications2 are built and saved by Keras 2 (tf_keras). One case is made, checked and removed at a time.
 """
 import argparse
 import inspect
@@ -57,6 +57,17 @@ class Runner:
         return 1 if self.failed or self.passed == 0 else 0
 
 
+def picture_like(random, shape: list[int]):
+    """Noise around 0. Pictures get patches of colour too: pictures of noise alone all look the same to a deep model."""
+    values = random.standard_normal(shape)
+    if len(shape) != 4:
+        return values
+    batch, height, width, channels = shape
+    coarse = random.standard_normal((batch, 5, 5, channels))
+    patches = coarse[:, numpy.arange(height) * 5 // height][:, :, numpy.arange(width) * 5 // width]
+    return 0.3 * values + patches * random.uniform(0.3, 1.5, (batch, 1, 1, 1))
+
+
 def inputs_of(model, batch: int, seed: int, open_sizes=()) -> list:
     random = numpy.random.default_rng(seed)
     arrays = []
@@ -69,8 +80,8 @@ def inputs_of(model, batch: int, seed: int, open_sizes=()) -> list:
             continue
         # Pictures from 0 to 255 where they have 3 channels and layers that scale them, else around 0.
         scaled = any(type(layer).__name__ in ("Rescaling", "Normalization") for layer in model.layers)
-        values = random.uniform(0, 255, shape) if scaled else random.standard_normal(shape)
-        arrays.append(values.astype("float32"))
+        values = picture_like(random, shape)
+        arrays.append((127.5 + 60 * values if scaled else values).astype("float32"))
     return arrays
 
 
@@ -108,7 +119,9 @@ def save_answers(model, folder: pathlib.Path, batches=(1, 5), open_sizes=()) -> 
 
 def save_model(model, folder: pathlib.Path, files: list[str], open_sizes=()) -> dict:
     folder.mkdir(parents=True)
-    randomize(model, arrange(model, inputs_of(model, 8, 99, open_sizes)))
+    # Batch statistics are taken over the pictures that are asked about, too: they hold for no others.
+    samples = [inputs_of(model, batch, seed, open_sizes) for batch, seed in ((1, 1), (5, 5), (8, 99))]
+    randomize(model, arrange(model, [numpy.concatenate(arrays) for arrays in zip(*samples)]))
     for file in files:
         model.save(folder / file)
     return {"files": files, **save_answers(model, folder, open_sizes=open_sizes)}
@@ -137,10 +150,16 @@ def run_emotion(runner: Runner, path: str) -> None:
     runner.run("emotion", save, "all")
 
 
-def run_applications(runner: Runner, size: str, shard: str, only: str | None) -> None:
+def run_applications(runner: Runner, version: int, size: str, shard: str, only: str | None) -> None:
     import keras
 
+    # Keras 2 has more architectures; those of Keras 3 are compared.
     names = sorted(name for name, member in inspect.getmembers(keras.applications, inspect.isfunction))
+    file = "model.keras"
+    if version == 2:
+        import tf_keras as keras
+
+        file = "model.h5"
     if size == "fast":
         names = [name for name in names if name not in LARGE]
     index, count = (int(part) for part in shard.split("/"))
@@ -154,13 +173,13 @@ def run_applications(runner: Runner, size: str, shard: str, only: str | None) ->
             arguments["input_shape"] = (edge, edge, 3)
         elif name.startswith("MobileNetV3"):
             arguments["input_shape"] = (224, 224, 3)
-        runner.run(name, lambda folder: save_model(getattr(keras.applications, name)(**arguments), folder, ["model.keras"]), 10)
+        runner.run(name, lambda folder: save_model(getattr(keras.applications, name)(**arguments), folder, [file]), 10)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checker")
-    parser.add_argument("what", choices=["zoo", "zoo2", "emotion", "applications"])
+    parser.add_argument("what", choices=["zoo", "zoo2", "emotion", "applications", "applications2"])
     parser.add_argument("argument", nargs="?")
     parser.add_argument("--shard", default="0/1")
     parser.add_argument("--only")
@@ -177,7 +196,8 @@ def main() -> int:
     elif options.what == "emotion":
         run_emotion(runner, options.argument)
     else:
-        run_applications(runner, options.argument, options.shard, options.only)
+        version = 2 if options.what == "applications2" else 3
+        run_applications(runner, version, options.argument, options.shard, options.only)
     return runner.finish()
 
 

@@ -17,7 +17,10 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kNoParent = std::numeric_limits<std::size_t>::max();
-constexpr std::size_t kBeamWidth = 512;
+// The beam looks at so many partial placements in all, whatever the size of the problem.
+constexpr std::size_t kBeamLabels = 400'000;
+constexpr std::size_t kNarrowestBeam = 8;
+constexpr std::size_t kWidestBeam = 512;
 
 void check(const PlacementProblem& problem) {
   const std::size_t devices = problem.devices.size();
@@ -263,6 +266,7 @@ class Search {
   // from best the answer may be.
   PlannedPlacement best_by_beam(double lower_bound) {
     const std::size_t looked_at = labels_.size();
+    const std::size_t width = std::clamp(kBeamLabels / (pieces_ * devices_), kNarrowestBeam, kWidestBeam);
     labels_.clear();
     memory_.clear();
     dropped_.clear();
@@ -282,7 +286,7 @@ class Search {
       }
       std::erase_if(next, [this](std::size_t label) { return is_dropped(label); });
       std::sort(next.begin(), next.end(), [this](std::size_t a, std::size_t b) { return comes_after(b, a); });
-      if (next.size() > kBeamWidth) next.resize(kBeamWidth);
+      if (next.size() > width) next.resize(width);
       beam = std::move(next);
     }
     if (beam.empty()) {

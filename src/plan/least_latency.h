@@ -10,7 +10,7 @@ namespace lamina {
 struct PlannerOptions {
   // Partial placements kept at most; it bounds memory and time. Beyond it the answer is the best found with a
   // bound.
-  std::size_t max_labels = 400'000;
+  std::size_t max_labels = 100'000;
 };
 
 struct PlannedPlacement {

@@ -1,0 +1,84 @@
+// How long planning takes: plan_bench. Prints a line a problem: the median of runs, and whether the answer is
+// proven best.
+#include "base/clock.h"
+#include "base/error.h"
+#include "plan/least_latency.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace lamina {
+namespace {
+
+// A chain of `pieces` on `devices` of speeds up to 10 times apart; `tightness` is the memory of all devices
+// together over what the model needs.
+PlacementProblem make_problem(std::size_t pieces, std::size_t devices, double tightness, unsigned seed) {
+  std::mt19937 random(seed);
+  const auto real = [&](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random);
+  };
+  PlacementProblem problem;
+  std::vector<double> work;
+  std::vector<std::uint64_t> weights;
+  std::uint64_t all = 0;
+  for (std::size_t i = 0; i < pieces; ++i) {
+    problem.pieces.push_back({"piece" + std::to_string(i)});
+    work.push_back(real(0.1e-3, 10e-3));
+    weights.push_back(static_cast<std::uint64_t>(real(1e4, 2e7)));
+    all += weights.back();
+  }
+  for (std::size_t i = 0; i <= pieces; ++i)
+    problem.cut_bytes.push_back(static_cast<std::uint64_t>(real(4e3, 3e6)));
+  double speeds = 0;
+  std::vector<double> speed;
+  for (std::size_t i = 0; i < devices; ++i) speeds += speed.emplace_back(real(1, 10));
+  for (std::size_t d = 0; d < devices; ++d) {
+    problem.devices.push_back(
+        {"device" + std::to_string(d),
+         static_cast<std::uint64_t>(tightness * static_cast<double>(all) * speed[d] / speeds)});
+    auto& row = problem.cost.emplace_back();
+    for (std::size_t i = 0; i < pieces; ++i)
+      row.push_back({work[i] / speed[d] * real(0.8, 1.2), weights[i], 1'000'000});
+    auto& links = problem.links.emplace_back();
+    for (std::size_t to = 0; to < devices; ++to) links.push_back({real(50e-6, 2e-3), real(1e7, 1e9)});
+  }
+  return problem;
+}
+
+void measure(const char* what, std::size_t pieces, std::size_t devices, double tightness) {
+  std::vector<double> seconds;
+  int proven = 0;
+  double gap = 0;
+  constexpr unsigned kProblems = 9;
+  for (unsigned seed = 0; seed < kProblems; ++seed) {
+    const PlacementProblem problem = make_problem(pieces, devices, tightness, seed);
+    const Clock::time_point begin = Clock::now();
+    try {
+      const PlannedPlacement planned = find_least_latency(problem);
+      proven += planned.proven_best ? 1 : 0;
+      gap = std::max(gap, planned.placement.latency / planned.lower_bound - 1);
+    } catch (const Error& error) {
+      std::printf("  seed %u: %s\n", seed, error.what());
+    }
+    seconds.push_back(seconds_since(begin));
+  }
+  std::sort(seconds.begin(), seconds.end());
+  std::printf("| %s | %zu × %zu | %.2f | %.2f | %d of %u | %.1f %% |\n", what, pieces, devices,
+              seconds[seconds.size() / 2] * 1e3, seconds.back() * 1e3, proven, kProblems, gap * 100);
+}
+
+}  // namespace
+}  // namespace lamina
+
+int main() {
+  std::printf(
+      "| memory | pieces × devices | median, ms | slowest, ms | proven best | largest gap |\n| --- | --- | "
+      "--- | --- | --- | --- |\n");
+  lamina::measure("plenty", 22, 3, 10);
+  lamina::measure("tight (1.2 of the model)", 22, 3, 1.2);
+  lamina::measure("plenty", 1000, 16, 40);
+  lamina::measure("tight (1.2 of the model)", 1000, 16, 1.2);
+}

@@ -61,12 +61,16 @@ DataLink::DataLink(std::string address, const TlsFiles& tls, std::function<void(
 }
 
 DataLink::~DataLink() {
+  close();
+  reader_.join();
+}
+
+void DataLink::close() {
   {
     const std::lock_guard lock(state_mutex_);
     closing_ = true;
   }
   context_.TryCancel();
-  reader_.join();
 }
 
 void DataLink::read_until_end() {

@@ -50,6 +50,8 @@ class DataLink {
   // Blocks while the receiver is held back. Error(unavailable) naming the address once the stream has ended.
   void send(Frame frame);
   bool alive() const;
+  // Ends the stream; a send() that waits returns with its Error. `broken` is not called.
+  void close();
   // Sends an echo frame with `tensors` and waits for its answer. Used for measuring, by one thread at a time.
   void echo(std::vector<Tensor> tensors, std::chrono::milliseconds limit);
 

@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <random>
@@ -25,6 +26,7 @@ namespace lamina {
 namespace {
 
 constexpr std::size_t kRecentRuns = 64;
+constexpr std::chrono::seconds kEchoLimit{20};
 
 // A number that no earlier pipeline on these workers has.
 std::uint64_t new_pipeline_number() {
@@ -65,7 +67,8 @@ class Head::Implementation {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort(options_.listen, server_credentials(options_.tls), &port);
-    builder.SetMaxReceiveMessageSize(-1);
+    builder.SetMaxReceiveMessageSize(
+        static_cast<int>(std::min<std::uint64_t>(options_.max_frame_bytes, std::numeric_limits<int>::max())));
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.RegisterService(&data_);
     server_ = builder.BuildAndStart();
@@ -85,6 +88,7 @@ class Head::Implementation {
       stopping_ = true;
       wake_.notify_all();
       wake_watcher_.notify_all();
+      if (entry_) entry_->close();  // the sender may wait for a worker that no longer reads
     }
     outbox_.close();
     cancelled_.close();
@@ -127,8 +131,24 @@ class Head::Implementation {
 
   // --- stages ---
 
-  void load_all() {
+  void start() {
+    const std::lock_guard lock(setup_mutex_);
     for (std::size_t i = 0; i < stages_.size(); ++i) load(i);
+    connect_all();
+  }
+
+  void connect_unless_ready() {
+    const std::lock_guard lock(setup_mutex_);
+    if (!is_ready()) connect_all();
+  }
+
+  bool is_ready() const {
+    const std::lock_guard lock(mutex_);
+    return ready_locked();
+  }
+
+  void check_workers() {
+    for (std::size_t i = 0; i < stages_.size(); ++i) check_worker(i);
   }
 
   void load(std::size_t index) {
@@ -152,9 +172,9 @@ class Head::Implementation {
     for (std::size_t i = stages_.size(); i-- > 0;) connect(i);
     const auto broken = [this](const Error& error) { lose_stage(0, error); };
     auto entry = std::make_shared<DataLink>(stages_.front().plan.address, options_.tls, broken);
-    entry->echo({}, std::chrono::seconds(20));
+    entry->echo({}, kEchoLimit);
     const std::lock_guard lock(mutex_);
-    entry_ = std::move(entry);
+    entry_.swap(entry);  // the old one ends after the lock: its thread may be waiting for it
     for (Stage& stage : stages_) {
       stage.ready = stage.connected;
       stage.missed = 0;
@@ -183,11 +203,6 @@ class Head::Implementation {
     }
   }
 
-  bool is_ready() const {
-    const std::lock_guard lock(mutex_);
-    return ready_locked();
-  }
-
   // --- state ---
 
   PipelineStatus status() const {
@@ -214,10 +229,6 @@ class Head::Implementation {
     return status;
   }
 
-  void check_workers() {
-    for (std::size_t i = 0; i < stages_.size(); ++i) check_worker(i);
-  }
-
  private:
   struct Pending {
     Deadline deadline;
@@ -230,7 +241,7 @@ class Head::Implementation {
   };
 
   bool ready_locked() const {
-    return entry_ != nullptr &&
+    return entry_ != nullptr && entry_->alive() &&
            std::all_of(stages_.begin(), stages_.end(), [](const Stage& stage) { return stage.ready; });
   }
 
@@ -238,7 +249,8 @@ class Head::Implementation {
     for (const Stage& stage : stages_) {
       if (!stage.error.empty()) return stage.error;
     }
-    return "it is starting";
+    return entry_ != nullptr && !entry_->alive() ? "the connection to the first stage is broken"
+                                                 : "it is starting";
   }
 
   void note_failure(std::size_t index, const Error& error) {
@@ -440,6 +452,7 @@ class Head::Implementation {
   const std::uint64_t pipeline_;
   DataService data_;
   std::string address_;
+  std::mutex setup_mutex_;  // held while stages are loaded and connected; taken before mutex_
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable wake_watcher_;
@@ -468,10 +481,7 @@ Head::Head(Signature signature, std::vector<HeadStage> stages, HeadOptions optio
 
 Head::~Head() = default;
 
-void Head::start() {
-  implementation_->load_all();
-  implementation_->connect_all();
-}
+void Head::start() { implementation_->start(); }
 
 const Signature& Head::signature() const { return implementation_->signature(); }
 
@@ -483,7 +493,7 @@ void Head::cancel(std::uint64_t request) { implementation_->cancel(request); }
 
 PipelineStatus Head::connect() {
   try {
-    if (!implementation_->is_ready()) implementation_->connect_all();
+    implementation_->connect_unless_ready();
   } catch (const Error& error) {
     spdlog::warn("can't connect the stages: {}", error.what());
   }

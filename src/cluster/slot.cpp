@@ -23,6 +23,9 @@ Slot::Slot(SlotRoute route, std::shared_ptr<Executable> executable, std::shared_
 
 Slot::~Slot() {
   queue_.close();
+  // The thread may wait for a receiver that no longer reads.
+  next_->close();
+  head_->close();
   thread_.join();
 }
 

@@ -28,7 +28,7 @@ struct SlotRoute {
 
 class Slot {
  public:
-  // Opens the links. `next` and `head` may be the same process, not the same link.
+  // `next` and `head` may be one link; the slot closes them when it ends.
   Slot(SlotRoute route, std::shared_ptr<Executable> executable, std::shared_ptr<DataLink> next,
        std::shared_ptr<DataLink> head);
   ~Slot();

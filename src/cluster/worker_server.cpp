@@ -19,6 +19,7 @@
 #include "worker.grpc.pb.h"
 
 #include <chrono>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <new>
@@ -59,7 +60,8 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort(options_.listen, server_credentials(options_.tls), &port);
-    builder.SetMaxReceiveMessageSize(-1);
+    builder.SetMaxReceiveMessageSize(
+        static_cast<int>(std::min<std::uint64_t>(options_.max_frame_bytes, std::numeric_limits<int>::max())));
     builder.SetMaxSendMessageSize(-1);
     // An address that another process listens on is an error, not a second listener.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "cluster/data_path.h"
 #include "cluster/head.h"
+#include "cluster/process_memory.h"
 #include "deploy/local_worker.h"
 #include "profile/statistics.h"
 
@@ -315,6 +316,7 @@ int run(int count, char** arguments) {
 }  // namespace lamina
 
 int main(int count, char** arguments) {
+  lamina::keep_freed_memory();
   try {
     return lamina::run(count, arguments);
   } catch (const std::exception& error) {

@@ -1,6 +1,7 @@
 // lamina: from a Keras model on a laptop to a set of unequal machines and back.
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cluster/process_memory.h"
 
 #include <csignal>
 #include <cstdio>
@@ -36,6 +37,7 @@ int report(const char* message, int status) {
 int main(int argc, char** argv) {
   // A file that grows past its limit is an error to report, as a full disk is.
   std::signal(SIGXFSZ, SIG_IGN);
+  lamina::keep_freed_memory();
   CLI::App app{"Takes a Keras model from a file on a laptop to a set of unequal machines and back.",
                "lamina"};
   app.set_version_flag("--version", "lamina " LAMINA_VERSION);

@@ -65,6 +65,11 @@ void try_inputs(const Options& options, const SlicedModel& model, const Plan& pl
     seconds.push_back(seconds_since(begin));
   }
   print_answer(signature, outputs, load_classes(options.serve.classes));
+  for (const StageStatus& stage : head.status().stages) {
+    std::printf("%s on %s: predicted %s, measured %s\n", stage.name.c_str(), stage.worker.c_str(),
+                format_seconds(stage.predicted_seconds).c_str(),
+                format_seconds(stage.measured_seconds).c_str());
+  }
   std::printf("latency: predicted %s, measured %s (median of %d)\n", format_seconds(plan.latency).c_str(),
               format_seconds(median(seconds)).c_str(), kTries);
   std::printf("largest difference from the uncut model: %.2g of the largest output\n",

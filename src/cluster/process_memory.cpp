@@ -41,6 +41,14 @@ std::uint64_t free_memory(std::uint64_t limit) {
   return std::min(machine, limit > used ? limit - used : 0);
 }
 
+void keep_freed_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that glibc takes
+  ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
+  // One heap for all threads: what one thread freed serves the others, and heaps of threads, which are given
+  // back as soon as they are empty, don't exist.
+  ::mallopt(M_ARENA_MAX, 1);
+}
+
 void return_freed_memory() { ::malloc_trim(0); }
 
 std::uint64_t memory_limit() {

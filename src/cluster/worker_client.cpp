@@ -107,26 +107,29 @@ void WorkerClient::unload(const std::string& stage) {
   throw_if_failed(stub_->Unload(&context, request, &done), peer());
 }
 
-PieceTime WorkerClient::measure(const std::string& stage, std::int64_t batch, int warm_up, int repeats) {
+PieceTime WorkerClient::measure(const std::string& stage, std::int64_t batch, const MeasureOptions& options) {
   grpc::ClientContext context;
   set_deadline(context, kLong);
   v1::MeasureRequest request;
   request.set_stage(stage);
   request.set_batch(batch);
-  request.set_warm_up(warm_up);
-  request.set_repeats(repeats);
+  request.set_warm_up(options.warm_up);
+  request.set_repeats(options.repeats);
+  request.set_pause_microseconds(static_cast<int>(options.pause.count()));
   v1::MeasureReply reply;
   throw_if_failed(stub_->Measure(&context, request, &reply), peer());
   return {reply.median(), reply.p10(), reply.p90(), reply.activation_bytes(), reply.weight_bytes()};
 }
 
-Link WorkerClient::measure_link(const std::string& to, int pings, double seconds) {
+Link WorkerClient::measure_link(const std::string& to, int pings, double seconds,
+                                std::chrono::microseconds pause) {
   grpc::ClientContext context;
   set_deadline(context, kLong);
   v1::LinkRequest request;
   request.set_address(to);
   request.set_pings(pings);
   request.set_seconds(seconds);
+  request.set_pause_microseconds(static_cast<int>(pause.count()));
   v1::LinkReply reply;
   throw_if_failed(stub_->MeasureLink(&context, request, &reply), peer());
   return {reply.round_trip_min(), reply.round_trip_mean(), reply.round_trip_max(), reply.bandwidth()};

@@ -4,6 +4,7 @@
 #include "cluster/security.h"
 #include "graph/graph.h"
 #include "profile/benchmark.h"
+#include "profile/measure.h"
 #include "worker.grpc.pb.h"
 
 #include <chrono>
@@ -46,8 +47,9 @@ class WorkerClient {
   std::string load(const Graph& graph, const std::vector<std::string>& hashes, const LoadOptions& options,
                    LoadedMemory* memory = nullptr);
   void unload(const std::string& stage);
-  PieceTime measure(const std::string& stage, std::int64_t batch, int warm_up, int repeats);
-  Link measure_link(const std::string& to, int pings, double seconds);
+  PieceTime measure(const std::string& stage, std::int64_t batch, const MeasureOptions& options);
+  // `pings` empty messages, then large ones for `seconds`, each after an idle `pause`.
+  Link measure_link(const std::string& to, int pings, double seconds, std::chrono::microseconds pause);
 
   void connect(const v1::ConnectRequest& request);
   void cancel(std::uint64_t pipeline, std::uint64_t request);

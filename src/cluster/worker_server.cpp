@@ -23,6 +23,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include <grpcpp/resource_quota.h>
@@ -38,9 +39,15 @@ constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{64} << 30U;
 constexpr std::size_t kLinkProbeBytes = 4U << 20U;
 constexpr std::chrono::seconds kEchoLimit{20};
 constexpr int kMaxPings = 100'000;
+constexpr int kMaxRuns = 100'000;
+constexpr int kMaxPause = 1'000'000;  // microseconds
 // What compiling takes for a while beside weights and activations: kernels, copies of small weights.
 constexpr std::uint64_t kCompileBytes = 32U << 20U;
 constexpr double kMaxLinkSeconds = 60;
+
+std::chrono::microseconds pause_of(int microseconds) {
+  return std::chrono::microseconds(std::clamp(microseconds, 0, kMaxPause));
+}
 
 // What a stage became on this worker.
 struct LoadedStage {
@@ -142,6 +149,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
   grpc::Status Load(grpc::ServerContext*, const v1::LoadRequest* request, v1::LoadReply* reply) override {
     return guard([&] {
       const Clock::time_point begin = Clock::now();
+      return_freed_memory();
       const std::uint64_t charged = charged_memory();
       if (request->graph().size() > kMaxGraphBytes || sha256(request->graph()) != request->stage()) {
         fail(ErrorCode::corrupt, "stage {} arrived damaged", request->stage());
@@ -192,9 +200,10 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     return guard([&] {
       const std::shared_ptr<LoadedStage> stage = find_stage(request->stage());
       const std::int64_t batch = std::max<std::int64_t>(request->batch(), 1);
-      const PieceTime time =
-          measure_runs(*stage->executable, random_inputs(stage->signature, batch, 1),
-                       {.warm_up = request->warm_up(), .repeats = std::max(request->repeats(), 1)});
+      const PieceTime time = measure_runs(*stage->executable, random_inputs(stage->signature, batch, 1),
+                                          {.warm_up = std::clamp(request->warm_up(), 0, kMaxRuns),
+                                           .repeats = std::clamp(request->repeats(), 1, kMaxRuns),
+                                           .pause = pause_of(request->pause_microseconds())});
       reply->set_median(time.median);
       reply->set_p10(time.p10);
       reply->set_p90(time.p90);
@@ -211,7 +220,11 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       const int pings = std::clamp(request->pings(), 1, kMaxPings);
       link.echo({}, kEchoLimit);  // connects
       std::vector<double> trips;
-      for (int i = 0; i < pings; ++i) trips.push_back(time_echo(link, {}));
+      const std::chrono::microseconds pause = pause_of(request->pause_microseconds());
+      for (int i = 0; i < pings; ++i) {
+        std::this_thread::sleep_for(pause);
+        trips.push_back(time_echo(link, {}));
+      }
       double sum = 0;
       for (const double trip : trips) sum += trip;
       const double mean = sum / pings;
@@ -221,6 +234,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       const Deadline until(std::chrono::duration_cast<Clock::duration>(
           std::chrono::duration<double>(std::clamp(request->seconds(), 0.0, kMaxLinkSeconds))));
       do {
+        std::this_thread::sleep_for(pause);
         transfers.push_back(time_echo(link, {bulk}));
       } while (!until.passed());
       const double transfer = std::max(median(transfers) - median(trips), 1e-9);

@@ -11,6 +11,21 @@ namespace lamina {
 namespace {
 
 constexpr int kWarmUp = 3;
+// Measured is MLPerf's single stream: a request follows the answer to the one before, so that each stage and
+// link has been idle for about the time that the whole model takes. Its order of magnitude is enough: what
+// differs is whether threads and processors fall asleep.
+constexpr double kAssumedFlops = 50e9;  // a second and thread
+constexpr std::chrono::microseconds kShortestPause{1'000};
+constexpr std::chrono::microseconds kLongestPause{20'000};
+
+// Enough for all threads to take part, and no more: what is left is the cost of running anything.
+Graph next_to_nothing() {
+  Graph graph("next to nothing");
+  graph.begin_layer("idle", "ReLU");
+  const ValueId input = graph.add_input("x", {DType::f32, {kBatch, 65'536}});
+  graph.add_output("y", graph.add("relu", {input}));
+  return graph;
+}
 
 std::vector<std::string> hashes_of(const SlicedModel& model, const Graph& stage) {
   std::map<std::string, std::string> by_name;
@@ -27,7 +42,8 @@ class Session {
           const Progress& progress)
       : model_(model), fleet_(fleet), options_(options), progress_(progress) {
     const std::size_t devices = fleet.members().size();
-    all_ = devices * (model.boundaries.size() - 1) + devices + devices * devices;
+    for (const Node& node : model.graph.nodes()) flops_ += node_flops(model.graph, node, options.batch);
+    all_ = devices * (model.boundaries.size() - 1) + 2 * devices + devices * devices;
   }
 
   Benchmark run(const std::string& model_hash) {
@@ -43,15 +59,18 @@ class Session {
     for (std::size_t i = 0; i + 1 < model_.boundaries.size(); ++i) benchmark.pieces.push_back(piece_info(i));
     for (const FleetMember& member : fleet_.members()) {
       benchmark.devices.push_back(member.device);
+      step("waking of " + member.device.name);
+      benchmark.wake.push_back(measure(member, next_to_nothing()).median);
       benchmark.measurements.push_back(measure_pieces(member));
-      benchmark.fusion.push_back(measure_fusion(member, benchmark.measurements.back()));
+      benchmark.fusion.push_back(
+          measure_fusion(member, benchmark.measurements.back(), benchmark.wake.back()));
     }
     for (const FleetMember& from : fleet_.members()) {
       auto& row = benchmark.links.emplace_back();
       for (const FleetMember& to : fleet_.members()) {
         step(fmt::format("link {} → {}", from.device.name, to.device.name));
-        row.push_back(
-            from.client->measure_link(to.client->address(), options_.pings, options_.bandwidth_seconds));
+        row.push_back(from.client->measure_link(to.client->address(), options_.pings,
+                                                options_.bandwidth_seconds, pause(slowest_threads())));
       }
     }
     if (progress_) progress_(all_, all_, "done");
@@ -62,6 +81,19 @@ class Session {
   void step(const std::string& what) {
     if (progress_) progress_(done_, all_, what);
     ++done_;
+  }
+
+  // About the time of the whole model on so many threads.
+  std::chrono::microseconds pause(int threads) const {
+    const double seconds = flops_ / (kAssumedFlops * std::max(threads, 1));
+    const auto idle = std::chrono::microseconds(static_cast<std::int64_t>(std::min(seconds, 1.0) * 1e6));
+    return std::clamp(idle, kShortestPause, kLongestPause);
+  }
+
+  int slowest_threads() const {
+    int least = fleet_.members().front().device.threads;
+    for (const FleetMember& member : fleet_.members()) least = std::min(least, member.device.threads);
+    return least;
   }
 
   std::uint64_t bytes_at(std::size_t position) const {
@@ -80,7 +112,10 @@ class Session {
   }
 
   PieceTime measure_range(const FleetMember& member, std::size_t begin, std::size_t end) const {
-    const Graph stage = extract_stage(model_.graph, model_.cuts, begin, end);
+    return measure(member, extract_stage(model_.graph, model_.cuts, begin, end));
+  }
+
+  PieceTime measure(const FleetMember& member, const Graph& stage) const {
     LoadedMemory memory;
     const std::string name = member.client->load(stage, hashes_of(model_, stage),
                                                  {options_.precision, options_.batch, 1}, &memory);
@@ -92,7 +127,9 @@ class Session {
       }
     };
     try {
-      PieceTime time = member.client->measure(name, options_.batch, kWarmUp, options_.repeats);
+      PieceTime time = member.client->measure(
+          name, options_.batch,
+          {.warm_up = kWarmUp, .repeats = options_.repeats, .pause = pause(member.device.threads)});
       time.weight_bytes = std::max(time.weight_bytes, memory.weights);
       unload();
       return time;
@@ -119,7 +156,7 @@ class Session {
 
   // The longest runs of pieces that this device can hold at once, measured whole, against the sum of their
   // pieces.
-  double measure_fusion(const FleetMember& member, const std::vector<PieceMeasurement>& pieces) {
+  double measure_fusion(const FleetMember& member, const std::vector<PieceMeasurement>& pieces, double wake) {
     step("all pieces on " + member.device.name);
     double whole = 0;
     double parts = 0;
@@ -133,12 +170,14 @@ class Session {
       while (end < pieces.size() && pieces[end].time) {
         memory += pieces[end].time->weight_bytes + pieces[end].time->activation_bytes;
         if (memory > budget && end > begin) break;
-        sum += pieces[end].time->median;
+        sum += std::max(pieces[end].time->median - wake, 0.0);
         ++end;
       }
       if (end > begin + 1) {
         try {
-          whole += measure_range(member, model_.boundaries[begin], model_.boundaries[end]).median;
+          const double together =
+              measure_range(member, model_.boundaries[begin], model_.boundaries[end]).median;
+          whole += std::max(together - wake, 0.0);
           parts += sum;
         } catch (const Error& error) {
           if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::deadline_exceeded) throw;
@@ -155,6 +194,7 @@ class Session {
   const Progress& progress_;
   std::size_t done_ = 0;
   std::size_t all_ = 0;
+  double flops_ = 0;  // of the whole model
 };
 
 }  // namespace

@@ -49,7 +49,8 @@ std::filesystem::path log_file(const std::filesystem::path& directory) { return 
 [[noreturn]] void become_worker(const cpu_set_t& cpus, std::uint64_t memory, bool attached, int log,
                                 pid_t parent, char* const* arguments) {
   ::sched_setaffinity(0, sizeof(cpus), &cpus);
-  // The limit counts stacks as they are reserved: the usual 8 MiB for each of some thirty threads would eat small ones.
+  // The limit counts stacks as they are reserved: the usual 8 MiB for each of some thirty threads would eat
+  // small ones.
   const rlimit stack{kStackBytes, kStackBytes};
   ::setrlimit(RLIMIT_STACK, &stack);
   const rlimit limit{memory, memory};

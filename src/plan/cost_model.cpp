@@ -34,8 +34,9 @@ Placement evaluate(const PlacementProblem& problem, const std::vector<std::size_
     const std::size_t device = device_of[piece];
     if (piece == 0 || device_of[piece - 1] != device) {
       const double hop = hop_seconds(problem.links[from][device], problem.cut_bytes[piece]);
-      placement.stages.push_back({device, piece, piece, 0, hop, 0});
-      placement.latency += hop;
+      const double wake = problem.devices[device].wake;
+      placement.stages.push_back({device, piece, piece, wake, hop, 0});
+      placement.latency += hop + wake;
       from = device;
     }
     placement.stages.back().end_piece = piece + 1;

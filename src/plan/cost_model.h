@@ -1,6 +1,7 @@
 // What a placement costs, as figures alone: no files, no processes, no model.
 //
-//   latency = Σ over stages (time of its pieces on its device) + Σ over hops (round_trip/2 + bytes/bandwidth)
+//   latency = Σ over stages (the device's wake + time of its pieces there) + Σ over hops (round_trip/2 +
+//   bytes/bandwidth)
 //
 // from the source through every stage and back to the source. Where two following pieces are on one device
 // they form one stage and no hop lies between them. The way from the source to the first stage and from the
@@ -19,6 +20,7 @@ namespace lamina {
 struct PlanDevice {
   std::string name;
   std::uint64_t memory_budget = 0;  // bytes
+  double wake = 0;                  // seconds that each stage takes besides its pieces
 };
 
 struct PlanPiece {

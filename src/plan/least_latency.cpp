@@ -36,6 +36,10 @@ void check(const PlacementProblem& problem) {
     if (problem.cost[i].size() != pieces || problem.links[i].size() != devices) {
       fail(ErrorCode::invalid_argument, "device '{}' lacks figures", problem.devices[i].name);
     }
+    if (!(problem.devices[i].wake >= 0)) {
+      fail(ErrorCode::invalid_argument, "device '{}' wakes in {} s", problem.devices[i].name,
+           problem.devices[i].wake);
+    }
     for (const PieceCost& cost : problem.cost[i]) {
       if (std::isnan(cost.seconds) || cost.seconds < 0) {
         fail(ErrorCode::invalid_argument, "device '{}' has a time of {} s", problem.devices[i].name,
@@ -52,6 +56,11 @@ void check(const PlacementProblem& problem) {
   }
 }
 
+// What a stage that begins with `piece` on `to` costs besides its pieces.
+double way_into(const PlacementProblem& problem, std::size_t from, std::size_t to, std::size_t piece) {
+  return hop_seconds(problem.links[from][to], problem.cut_bytes[piece]) + problem.devices[to].wake;
+}
+
 // The least time to the end, memory left aside: after `piece` pieces of which the last ran on `device`.
 class CompletionBound {
  public:
@@ -66,8 +75,7 @@ class CompletionBound {
       for (std::size_t device = 0; device < devices_; ++device) {
         double& best = bound_[piece * devices_ + device];
         for (std::size_t next = 0; next < devices_; ++next) {
-          const double hop =
-              next == device ? 0 : hop_seconds(problem.links[device][next], problem.cut_bytes[piece]);
+          const double hop = next == device ? 0 : way_into(problem, device, next, piece);
           best = std::min(best, hop + problem.cost[next][piece].seconds + at(piece + 1, next));
         }
       }
@@ -178,8 +186,7 @@ class Search {
   std::size_t start_on(std::size_t device) {
     const PieceCost& cost = problem_.cost[device][0];
     Label label;
-    label.latency =
-        hop_seconds(problem_.links[problem_.source][device], problem_.cut_bytes[0]) + cost.seconds;
+    label.latency = way_into(problem_, problem_.source, device, 0) + cost.seconds;
     label.bound = label.latency + completion_.at(1, device);
     label.pieces = 1;
     label.device = static_cast<std::uint32_t>(device);
@@ -206,7 +213,7 @@ class Search {
       label.fixed += cost.weight_bytes;
       label.activations = std::max(before.activations, cost.activation_bytes);
     } else {
-      label.latency += hop_seconds(problem_.links[before.device][device], crossing);
+      label.latency += way_into(problem_, before.device, device, before.pieces);
       // The stage on the last device ends here: its output is added to what it holds.
       ended = before.fixed + before.activations + crossing;
       if (is_tight(before.device) && ended > problem_.devices[before.device].memory_budget) return kNoParent;

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace lamina {
@@ -14,7 +15,8 @@ PlacementProblem make_problem(const Benchmark& benchmark, const std::string& sou
     const DeviceInfo& device = benchmark.devices[i];
     problem.devices.push_back(
         {device.name,
-         static_cast<std::uint64_t>(static_cast<double>(device.free_memory) * benchmark.memory_multiplier)});
+         static_cast<std::uint64_t>(static_cast<double>(device.free_memory) * benchmark.memory_multiplier),
+         benchmark.wake[i]});
     if (device.name == source) problem.source = i;
     known += (i > 0 ? ", " : "") + device.name;
   }
@@ -31,8 +33,9 @@ PlacementProblem make_problem(const Benchmark& benchmark, const std::string& sou
         costs.push_back({std::numeric_limits<double>::infinity(), 0, 0});
         continue;
       }
-      costs.push_back({measured.time->median * benchmark.fusion[device], measured.time->weight_bytes,
-                       measured.time->activation_bytes});
+      const double own = std::max(measured.time->median - benchmark.wake[device], 0.0);
+      costs.push_back(
+          {own * benchmark.fusion[device], measured.time->weight_bytes, measured.time->activation_bytes});
     }
     problem.cost.push_back(std::move(costs));
     std::vector<LinkCost> links;

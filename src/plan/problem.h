@@ -8,9 +8,9 @@
 
 namespace lamina {
 
-// Times are medians times the device's fusion factor; what failed to run is infinitely slow; budgets are the
-// free memory times the benchmark's multiplier. `source` is the name of a device; another name is
-// Error(not_found) that lists them.
+// Times are medians less the device's waking, times its fusion factor; what failed to run is infinitely slow;
+// budgets are the free memory times the benchmark's multiplier. `source` is the name of a device; another
+// name is Error(not_found) that lists them.
 PlacementProblem make_problem(const Benchmark& benchmark, const std::string& source);
 
 }  // namespace lamina

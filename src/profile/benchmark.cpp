@@ -8,7 +8,7 @@ namespace lamina {
 namespace {
 
 constexpr std::string_view kFormat = "lamina-benchmark";
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 constexpr std::uint64_t kMaxBenchmarkFile = 256U << 20U;
 
 double positive_number(const Json& json, const std::string& key, const std::string& where) {
@@ -90,6 +90,7 @@ Json to_json(const Benchmark& benchmark) {
                {"batch", benchmark.batch},
                {"memory_multiplier", benchmark.memory_multiplier},
                {"cut_bytes", benchmark.cut_bytes},
+               {"wake", benchmark.wake},
                {"fusion", benchmark.fusion},
                {"devices", Json::array()},
                {"pieces", Json::array()},
@@ -151,6 +152,9 @@ Benchmark benchmark_from_json(const Json& json, const std::string& where) {
     benchmark.cut_bytes.push_back(static_cast<std::uint64_t>(bytes));
   }
   sized_array(json["cut_bytes"], pieces + 1, "cut_bytes", where);
+  for (const Json& seconds : sized_array(json_member(json, "wake", where), devices, "wake", where)) {
+    benchmark.wake.push_back(positive_number({{"wake", seconds}}, "wake", where));
+  }
   for (const Json& factor : sized_array(json_member(json, "fusion", where), devices, "fusion", where)) {
     benchmark.fusion.push_back(positive_number({{"fusion", factor}}, "fusion", where));
   }

@@ -59,8 +59,12 @@ struct Benchmark {
   std::vector<PieceInfo> pieces;
   std::vector<std::uint64_t> cut_bytes;  // bytes crossing at each boundary for `batch`: pieces.size() + 1
   std::vector<std::vector<PieceMeasurement>> measurements;  // [device][piece]
-  // Time of the whole model in one piece divided by the sum of its pieces' times, by device: what fusion
-  // across pieces gains. 1 where the whole model can't run.
+  // What a stage takes on a device besides its pieces, seconds: to wake threads and processor from their
+  // sleep, measured as the time of a stage that computes next to nothing. The time of each piece holds it
+  // too.
+  std::vector<double> wake;
+  // Less `wake`, time of the whole model in one piece divided by the sum of its pieces' times, by device:
+  // what fusion across pieces gains. 1 where the whole model can't run.
   std::vector<double> fusion;
   // links[from][to]; links[i][i] is the way from a device's own front end to its worker.
   std::vector<std::vector<Link>> links;

@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <random>
+#include <thread>
 #include <utility>
 
 namespace lamina {
@@ -32,6 +33,7 @@ PieceTime measure_runs(Executable& executable, const std::vector<Tensor>& inputs
   const Deadline limit(options.limit);
   std::vector<double> seconds;
   for (int i = 0; i < options.repeats && (i < kLeast || !limit.passed()); ++i) {
+    std::this_thread::sleep_for(options.pause);
     const Clock::time_point begin = Clock::now();
     executable.run(inputs);
     seconds.push_back(seconds_since(begin));

@@ -14,6 +14,9 @@ namespace lamina {
 struct MeasureOptions {
   int warm_up = 3;   // runs that don't count
   int repeats = 10;  // runs that do
+  // Idle before each run that counts, as a stage is while others work: processors and threads sleep, caches
+  // cool.
+  std::chrono::microseconds pause{0};
   // Repeats end early after so long, but not before three.
   std::chrono::milliseconds limit{20000};
 };

@@ -46,8 +46,8 @@ inline PlacementProblem random_problem(std::mt19937& random, const RandomProblem
       row.push_back(cost);
     }
     const double share = options.tightness * real(0.3, 1.5);
-    problem.devices.push_back(
-        {"device" + std::to_string(device), static_cast<std::uint64_t>(share * static_cast<double>(all))});
+    problem.devices.push_back({"device" + std::to_string(device),
+                               static_cast<std::uint64_t>(share * static_cast<double>(all)), real(0, 0.3)});
     auto& links = problem.links.emplace_back();
     for (std::size_t to = 0; to < devices; ++to) links.push_back({real(0, 0.5), real(100, 10000)});
   }

@@ -2,11 +2,14 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "plan/completion_bound.h"
+#include "plan/memory_prices.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <queue>
 #include <string>
 #include <vector>
@@ -21,6 +24,7 @@ constexpr std::size_t kNoParent = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t kBeamLabels = 400'000;
 constexpr std::size_t kNarrowestBeam = 8;
 constexpr std::size_t kWidestBeam = 512;
+constexpr int kPriceRounds = 60;
 
 void check(const PlacementProblem& problem) {
   const std::size_t devices = problem.devices.size();
@@ -56,38 +60,6 @@ void check(const PlacementProblem& problem) {
   }
 }
 
-// What a stage that begins with `piece` on `to` costs besides its pieces.
-double way_into(const PlacementProblem& problem, std::size_t from, std::size_t to, std::size_t piece) {
-  return hop_seconds(problem.links[from][to], problem.cut_bytes[piece]) + problem.devices[to].wake;
-}
-
-// The least time to the end, memory left aside: after `piece` pieces of which the last ran on `device`.
-class CompletionBound {
- public:
-  explicit CompletionBound(const PlacementProblem& problem) : devices_(problem.devices.size()) {
-    const std::size_t pieces = problem.pieces.size();
-    bound_.assign((pieces + 1) * devices_, kInfinity);
-    for (std::size_t device = 0; device < devices_; ++device) {
-      bound_[pieces * devices_ + device] =
-          hop_seconds(problem.links[device][problem.source], problem.cut_bytes.back());
-    }
-    for (std::size_t piece = pieces; piece-- > 1;) {
-      for (std::size_t device = 0; device < devices_; ++device) {
-        double& best = bound_[piece * devices_ + device];
-        for (std::size_t next = 0; next < devices_; ++next) {
-          const double hop = next == device ? 0 : way_into(problem, device, next, piece);
-          best = std::min(best, hop + problem.cost[next][piece].seconds + at(piece + 1, next));
-        }
-      }
-    }
-  }
-  double at(std::size_t pieces, std::size_t device) const { return bound_[pieces * devices_ + device]; }
-
- private:
-  std::size_t devices_;
-  std::vector<double> bound_;
-};
-
 // A placement of the first pieces.
 struct Label {
   double latency = 0;  // so far, without the way back
@@ -108,9 +80,13 @@ class Search {
         options_(options),
         devices_(problem.devices.size()),
         pieces_(problem.pieces.size()),
-        completion_(problem),
+        completion_(problem, std::vector<double>(devices_, 0)),
         fronts_((pieces_ + 1) * devices_) {
     find_tight_devices();
+    if (tight_ > 0) {
+      prices_ = find_memory_prices(problem, kPriceRounds);
+      priced_completion_.emplace(problem, prices_.seconds_per_byte);
+    }
   }
 
   PlannedPlacement run() {
@@ -187,15 +163,32 @@ class Search {
     const PieceCost& cost = problem_.cost[device][0];
     Label label;
     label.latency = way_into(problem_, problem_.source, device, 0) + cost.seconds;
-    label.bound = label.latency + completion_.at(1, device);
     label.pieces = 1;
     label.device = static_cast<std::uint32_t>(device);
     label.fixed = problem_.cut_bytes[0] + cost.weight_bytes;
     label.activations = cost.activation_bytes;
-    if (!std::isfinite(label.bound) || !fits(label)) return kNoParent;
+    if (!std::isfinite(label.latency + completion_.at(1, device)) || !fits(label)) return kNoParent;
     const std::size_t id = add(label, kNoParent);
+    labels_[id].bound = bound_of(id);
     keep(id);
     return id;
+  }
+
+  // The least that any completion comes to: of time alone, or of time and priced memory less the price of
+  // what is left.
+  double bound_of(std::size_t id) const {
+    const Label& label = labels_[id];
+    const double plain = label.latency + completion_.at(label.pieces, label.device);
+    if (!priced_completion_) return plain;
+    double priced = label.latency + priced_completion_->at(label.pieces, label.device);
+    for (std::size_t device = 0; device < devices_; ++device) {
+      if (!is_tight(device)) continue;
+      const std::uint64_t used =
+          device == label.device ? label.fixed + label.activations : memory_[id * tight_ + tight_of_[device]];
+      priced -= prices_.seconds_per_byte[device] *
+                (static_cast<double>(problem_.devices[device].memory_budget) - static_cast<double>(used));
+    }
+    return std::max(plain, priced);
   }
 
   // The label with the next piece on `device`, or none if that can't be.
@@ -220,10 +213,11 @@ class Search {
       label.fixed = crossing + cost.weight_bytes + (is_tight(device) ? committed(from, device) : 0);
       label.activations = cost.activation_bytes;
     }
-    label.bound = label.latency + completion_.at(label.pieces, device);
-    if (!std::isfinite(label.bound) || !fits(label)) return kNoParent;
+    if (!std::isfinite(label.latency + completion_.at(label.pieces, device)) || !fits(label))
+      return kNoParent;
     const std::size_t id = add(label, from);
     if (device != before.device && is_tight(before.device)) committed(id, before.device) = ended;
+    labels_[id].bound = bound_of(id);
     return id;
   }
 
@@ -296,12 +290,18 @@ class Search {
       if (next.size() > width) next.resize(width);
       beam = std::move(next);
     }
-    if (beam.empty()) {
+    const std::optional<Placement>& known = prices_.feasible;
+    if (beam.empty() && !known) {
       fail(ErrorCode::resource_exhausted,
            "no placement was found within {} partial ones; none may fit the memory of the devices",
            looked_at);
     }
-    const Placement placement = placement_of(beam.front());
+    Placement placement = known ? *known : placement_of(beam.front());
+    if (known && !beam.empty()) {
+      const Placement other = placement_of(beam.front());
+      if (other.latency < placement.latency) placement = other;
+    }
+    lower_bound = std::max(lower_bound, prices_.lower_bound);
     return {placement, lower_bound, placement.latency <= lower_bound, looked_at};
   }
 
@@ -341,7 +341,9 @@ class Search {
   std::size_t devices_;
   std::size_t pieces_;
   CompletionBound completion_;
-  std::vector<std::size_t> tight_of_;  // the place of a tight device in a row of memory_
+  MemoryPrices prices_;
+  std::optional<CompletionBound> priced_completion_;  // where a device is tight
+  std::vector<std::size_t> tight_of_;                 // the place of a tight device in a row of memory_
   std::size_t tight_ = 0;
   std::vector<Label> labels_;
   std::vector<std::uint64_t> memory_;  // of ended stages: a row a label, a column a tight device

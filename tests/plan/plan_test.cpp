@@ -1,0 +1,61 @@
+#include "plan/plan.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "support/mutate.h"
+
+#include <gtest/gtest.h>
+
+namespace lamina {
+namespace {
+
+Plan example() {
+  Plan plan;
+  plan.model = "model";
+  plan.model_hash = std::string(64, 'a');
+  plan.source = "vm4";
+  plan.devices = {{"vm4", "", 1, 1U << 30U, 1U << 29U}, {"pc5", "10.0.0.5:7070", 8, 1U << 31U, 1U << 30U}};
+  plan.stages = {{"conv", "vm4", 0, 2, 0.1, 0.001, 5000}, {"dense", "pc5", 2, 3, 0.2, 0.002, 6000}};
+  plan.return_seconds = 0.003;
+  plan.latency = 0.306;
+  plan.lower_bound = 0.306;
+  return plan;
+}
+
+TEST(Plans, ComeBackAsTheyWere) {
+  const TemporaryDirectory directory;
+  save_plan(directory.path(), example());
+  EXPECT_EQ(to_json(load_plan(directory.path())), to_json(example()));
+}
+
+TEST(Plans, HolesAndUnknownDevicesAreRefused) {
+  const auto expect_refused = [](const char* what, const auto& change) {
+    Json json = to_json(example());
+    change(json);
+    EXPECT_THROW(plan_from_json(json, "plan.json"), Error) << what;
+  };
+  expect_refused("a hole between stages", [](Json& json) { json["stages"][1]["begin"] = 3; });
+  expect_refused("a stage of no pieces", [](Json& json) { json["stages"][1]["end"] = 2; });
+  expect_refused("an unknown device", [](Json& json) { json["stages"][0]["device"] = "pc9"; });
+  expect_refused("no stages", [](Json& json) { json["stages"] = Json::array(); });
+  expect_refused("another format", [](Json& json) { json["format"] = "x"; });
+}
+
+TEST(Plans, DamagedFilesAreReadOrRefused) {
+  const std::string text = to_json(example()).dump(1);
+  Random random(1);
+  int read = 0;
+  for (int i = 0; i < 3000; ++i) {
+    try {
+      const Plan plan = plan_from_json(parse_json(mutate(text, random), "plan.json"), "plan.json");
+      ++read;
+      EXPECT_EQ(plan.stages.front().begin, 0U);
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("plan.json"), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_GT(read, 10);
+}
+
+}  // namespace
+}  // namespace lamina

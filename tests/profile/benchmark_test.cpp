@@ -1,0 +1,89 @@
+#include "profile/benchmark.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "support/mutate.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+namespace lamina {
+namespace {
+
+Benchmark example() {
+  Benchmark benchmark;
+  benchmark.model = "model";
+  benchmark.model_hash = std::string(64, 'a');
+  benchmark.engine = "openvino 2024";
+  benchmark.devices = {{"vm4", "", 1, 1U << 30U, 1U << 29U},
+                       {"pc5", "10.0.0.5:7070", 8, 1U << 31U, 1U << 30U}};
+  benchmark.pieces = {{"conv", 0, 2, 1000}, {"dense", 2, 3, 2000}};
+  benchmark.cut_bytes = {100, 50, 4};
+  benchmark.wake = {1e-4, 2e-4};
+  benchmark.fusion = {1, 0.9};
+  benchmark.measurements = {
+      {{PieceTime{0.1, 0.09, 0.2, 300, 1000}, ""}, {std::nullopt, "out of memory"}},
+      {{PieceTime{0.01, 0.009, 0.02, 300, 1000}, ""}, {PieceTime{0.02, 0.01, 0.03, 10, 2000}, ""}}};
+  benchmark.links = {{{1e-5, 2e-5, 3e-5, 1e9}, {1e-4, 2e-4, 3e-4, 1e8}},
+                     {{1e-4, 2e-4, 3e-4, 1e8}, {1e-5, 2e-5, 3e-5, 1e9}}};
+  return benchmark;
+}
+
+TEST(Benchmarks, ComeBackAsTheyWere) {
+  const Benchmark benchmark = example();
+  const TemporaryDirectory directory;
+  save_benchmark(directory.path(), benchmark);
+  const Benchmark read = load_benchmark(directory.path());
+  EXPECT_EQ(to_json(read), to_json(benchmark));
+  EXPECT_EQ(read.measurements[0][1].failure, "out of memory");
+  EXPECT_EQ(read.wake, benchmark.wake);
+}
+
+TEST(Benchmarks, HolesAndFiguresThatAreNoneAreRefused) {
+  const auto expect_refused = [](const char* what, const auto& change) {
+    Json json = to_json(example());
+    change(json);
+    EXPECT_THROW(benchmark_from_json(json, "benchmark.json"), Error) << what;
+  };
+  expect_refused("a device without measurements", [](Json& json) { json["measurements"].erase(1); });
+  expect_refused("a piece without measurement", [](Json& json) { json["measurements"][0].erase(0); });
+  expect_refused("a link never measured", [](Json& json) { json["links"][1].erase(0); });
+  expect_refused("a negative time", [](Json& json) { json["measurements"][0][0]["median"] = -1; });
+  expect_refused("a time that is text", [](Json& json) { json["measurements"][0][0]["median"] = "fast"; });
+  expect_refused("a negative bandwidth", [](Json& json) { json["links"][0][1]["bandwidth"] = -5; });
+  expect_refused("no waking", [](Json& json) { json.erase("wake"); });
+  expect_refused("negative waking", [](Json& json) { json["wake"][0] = -1; });
+  expect_refused("a fusion for each device but one", [](Json& json) { json["fusion"].erase(0); });
+  expect_refused("pieces with a hole", [](Json& json) { json["pieces"][1]["begin"] = 3; });
+  expect_refused("another version", [](Json& json) { json["version"] = 1; });
+  expect_refused("a batch of none", [](Json& json) { json["batch"] = 0; });
+  expect_refused("no devices", [](Json& json) { json["devices"] = Json::array(); });
+}
+
+TEST(Benchmarks, DamagedFilesAreReadOrRefused) {
+  const std::string text = to_json(example()).dump(1);
+  Random random(1);
+  int read = 0;
+  for (int i = 0; i < 3000; ++i) {
+    try {
+      const Benchmark benchmark =
+          benchmark_from_json(parse_json(mutate(text, random), "benchmark.json"), "benchmark.json");
+      ++read;
+      for (const auto& row : benchmark.measurements) {
+        ASSERT_EQ(row.size(), benchmark.pieces.size());
+        for (const PieceMeasurement& cell : row) {
+          if (cell.time) {
+            EXPECT_TRUE(std::isfinite(cell.time->median) && cell.time->median >= 0);
+          }
+        }
+      }
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("benchmark.json"), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_GT(read, 10);
+}
+
+}  // namespace
+}  // namespace lamina

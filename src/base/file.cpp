@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 #include <algorithm>
@@ -17,21 +18,6 @@
 namespace lamina {
 
 namespace {
-
-// Owns a file descriptor.
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return value_; }
-
- private:
-  int value_;
-};
 
 struct OpenedFile {
   std::unique_ptr<Descriptor> descriptor;

@@ -1,5 +1,6 @@
 // lamina deploy: a plan as a running pipeline behind one address.
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -84,11 +85,16 @@ void serve(const Options& options) {
   running.stop();
 }
 
-// The end of a log, for the error of a process that ended too early.
-std::string tail_of(const std::filesystem::path& log) {
-  std::string text = read_file(log, 64U << 20U);
+// The end of a log, for the error of a process that ended too early. By descriptor: that process removes the
+// file.
+std::string tail_of(int log) {
+  constexpr off_t kMost = 2000;
+  const off_t size = ::lseek(log, 0, SEEK_END);
+  std::string text(static_cast<std::size_t>(std::clamp<off_t>(size, 0, kMost)), '\0');
+  const ssize_t got = ::pread(log, text.data(), text.size(), std::max<off_t>(size - kMost, 0));
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text.size() > 2000 ? "…" + text.substr(text.size() - 2000) : text;
+  return size > kMost ? "…" + text : text;
 }
 
 // Starts the same command line again as a process that stays, and waits until it serves.
@@ -103,27 +109,23 @@ void detach(const Options& options, const std::vector<std::string>& arguments) {
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
-  const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (output < 0) fail_with_errno(errno, fmt::format("can't write '{}'", log.string()));
+  const Descriptor output(::open(log.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644));
+  if (output.get() < 0) fail_with_errno(errno, fmt::format("can't write '{}'", log.string()));
   const pid_t child = ::fork();
   if (child < 0) fail_with_errno(errno, "can't start a process");
   if (child == 0) {
     ::setsid();
     ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);
-    ::dup2(output, STDOUT_FILENO);
-    ::dup2(output, STDERR_FILENO);
+    ::dup2(output.get(), STDOUT_FILENO);
+    ::dup2(output.get(), STDERR_FILENO);
     ::execv(pointers[0], pointers.data());
     ::_exit(127);
   }
-  ::close(output);
   const Deadline deadline(kStartLimit);
   while (!std::filesystem::exists(deployment.path() / "ready")) {
     int status = 0;
     if (::waitpid(child, &status, WNOHANG) == child) {
-      // The child removes its directory when it fails; its log is read before, where it still is.
-      std::string why = "see the log";
-      if (std::filesystem::exists(log)) why = tail_of(log);
-      fail(ErrorCode::unavailable, "the deployment did not start: {}", why);
+      fail(ErrorCode::unavailable, "the deployment did not start: {}", tail_of(output.get()));
     }
     if (deadline.passed()) {
       end_process(child, std::chrono::seconds(10));

@@ -60,6 +60,9 @@ Totals sum(const std::vector<LayerFigures>& layers) {
   return totals;
 }
 
+// Cuts but the first and the last, which a graph without layers does not have apart.
+std::size_t inner(std::size_t cuts) { return cuts > 2 ? cuts - 2 : 0; }
+
 void print_text(const Graph& graph) {
   const std::vector<LayerFigures> layers = measure_layers(graph);
   const std::vector<Cut> cuts = find_cuts(graph);
@@ -91,7 +94,7 @@ void print_text(const Graph& graph) {
               format_bytes(peak_activation_bytes(graph, 1)).c_str());
   std::printf(
       "cuts         %zu legal, each with the bytes of a batch of one; * marks the %zu worth measuring\n",
-      cuts.size() - 2, useful.size() - 2);
+      inner(cuts.size()), inner(useful.size()));
 }
 
 void print_json(const Graph& graph) {

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 
@@ -38,6 +39,8 @@ int main(int argc, char** argv) {
   // A file that grows past its limit is an error to report, as a full disk is.
   std::signal(SIGXFSZ, SIG_IGN);
   lamina::keep_freed_memory();
+  // What gRPC writes of its own doubles our errors; who looks into it asks for it.
+  ::setenv("GRPC_VERBOSITY", "NONE", 0);
   CLI::App app{"Takes a Keras model from a file on a laptop to a set of unequal machines and back.",
                "lamina"};
   app.set_version_flag("--version", "lamina " LAMINA_VERSION);

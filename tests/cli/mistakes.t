@@ -79,3 +79,42 @@ Machines:
   $ lamina clean nonsense
   lamina: there is no deployment 'nonsense'; see 'lamina status'
   [3]
+
+Plans, for a model that was measured:
+
+  $ printf '[[device]]\nname = "a"\nthreads = 1\nmemory = "512MiB"\n' >one.toml
+  $ lamina benchmark cut --devices one.toml -r 2 -d 0.01 -l 3 >/dev/null 2>&1
+  $ lamina configure cut nowhere
+  lamina: there is no device 'nowhere' in the benchmark, expected one of: a
+  [3]
+  $ lamina configure cut a -c 'must={nosuch:a}' 2>&1 | cut -c1-59
+  lamina: a constraint names slice 'nosuch', expected one of:
+  $ lamina configure cut a -c 'must={first:nowhere}'
+  lamina: a constraint names device 'nowhere', expected one of: a
+  [2]
+  $ lamina configure cut a -c 'must=first'
+  lamina: constraints break off at 'first', expected '{' as in must={block1_conv1:vm4},mustnot={fc*:vm4}
+  [2]
+  $ lamina configure cut a -c 'mustnot={first:a}'
+  lamina: piece 'first' can run on no device: none has the memory, or constraints forbid it
+  [4]
+  $ ls cut/plan.json 2>/dev/null
+  [2]
+
+A port that another process listens on:
+
+  $ lamina configure cut a >/dev/null
+  $ "$PYTHON" -c 'import socket, time; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True); time.sleep(600)' >port &
+  $ until [ -s port ]; do sleep 0.05; done; port=$(cat port)
+  $ lamina deploy cut --port $port
+  lamina: can't listen on 127.0.0.1:*: the port is in use by another process (glob)
+  [1]
+  $ lamina deploy cut --port $port --detach
+  lamina: the deployment did not start: lamina: can't listen on 127.0.0.1:*: the port is in use by another process (glob)
+  [1]
+  $ lamina worker --name w --listen 127.0.0.1:$port
+  lamina: worker 'w' can't listen on '127.0.0.1:*'; is the port in use? (glob)
+  [1]
+  $ lamina status
+  nothing is deployed
+  $ kill %1

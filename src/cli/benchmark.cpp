@@ -64,7 +64,7 @@ void run(const Options& options) {
   fleet_options.tls = options.tls;
   fleet_options.startup =
       std::chrono::milliseconds(static_cast<std::int64_t>(options.benchmark.startup * 1e3));
-  const Fleet fleet(options.devices.load(), fleet_options);
+  Fleet fleet(options.devices.load(), fleet_options);
   std::this_thread::sleep_for(std::chrono::duration<double>(options.benchmark.idle));
   print(run_benchmark(options.directory, model, fleet, options.benchmark.options));
   std::printf("\nwrote %s/benchmark.json\n", options.directory.c_str());

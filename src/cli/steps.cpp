@@ -80,7 +80,7 @@ std::string hash_of_model(const std::filesystem::path& directory) {
   return sha256(map_file(directory / "model.json").bytes());
 }
 
-Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, const Fleet& fleet,
+Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, Fleet& fleet,
                         const BenchmarkOptions& options) {
   Benchmark benchmark;
   {

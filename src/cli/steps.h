@@ -47,7 +47,7 @@ struct ServeArguments {
 std::string hash_of_model(const std::filesystem::path& directory);
 
 // Measures and saves DIR/benchmark.json; says what could not run where.
-Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, const Fleet& fleet,
+Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, Fleet& fleet,
                         const BenchmarkOptions& options);
 
 // Plans from a benchmark. `constraints` is PAPDL's text, empty for none.

@@ -103,7 +103,7 @@ void run(const Options& options) {
   fleet_options.tls = options.serve.tls;
   fleet_options.startup =
       std::chrono::milliseconds(static_cast<std::int64_t>(options.benchmark.startup * 1e3));
-  const Fleet fleet(devices, fleet_options);
+  Fleet fleet(devices, fleet_options);
   const Benchmark benchmark = run_benchmark(directory, model, fleet, options.benchmark.options);
   const std::string source = options.source.empty() ? devices.front().name : options.source;
   const Plan plan = run_planner(model, benchmark, source, options.constraints);

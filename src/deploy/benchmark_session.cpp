@@ -27,6 +27,10 @@ Graph next_to_nothing() {
   return graph;
 }
 
+bool is_lost(const Error& error) {
+  return error.code() == ErrorCode::unavailable || error.code() == ErrorCode::deadline_exceeded;
+}
+
 std::vector<std::string> hashes_of(const SlicedModel& model, const Graph& stage) {
   std::map<std::string, std::string> by_name;
   for (std::size_t i = 0; i < model.hashes.size(); ++i)
@@ -38,8 +42,7 @@ std::vector<std::string> hashes_of(const SlicedModel& model, const Graph& stage)
 
 class Session {
  public:
-  Session(const SlicedModel& model, const Fleet& fleet, const BenchmarkOptions& options,
-          const Progress& progress)
+  Session(const SlicedModel& model, Fleet& fleet, const BenchmarkOptions& options, const Progress& progress)
       : model_(model), fleet_(fleet), options_(options), progress_(progress) {
     const std::size_t devices = fleet.members().size();
     for (const Node& node : model.graph.nodes()) flops_ += node_flops(model.graph, node, options.batch);
@@ -146,9 +149,8 @@ class Session {
       try {
         row.push_back({measure_range(member, model_.boundaries[piece], model_.boundaries[piece + 1]), ""});
       } catch (const Error& error) {
-        // A worker that died can't be measured further; a piece that doesn't fit is a result.
-        if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::deadline_exceeded) throw;
-        row.push_back({std::nullopt, error.what()});
+        // That a piece doesn't fit is a result, also where the worker died of it.
+        row.push_back({std::nullopt, is_lost(error) ? fleet_.restart(member.device.name) : error.what()});
       }
     }
     return row;
@@ -180,7 +182,7 @@ class Session {
           whole += std::max(together - wake, 0.0);
           parts += sum;
         } catch (const Error& error) {
-          if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::deadline_exceeded) throw;
+          if (is_lost(error)) fleet_.restart(member.device.name);
         }
       }
       begin = std::max(end, begin + 1);
@@ -189,7 +191,7 @@ class Session {
   }
 
   const SlicedModel& model_;
-  const Fleet& fleet_;
+  Fleet& fleet_;
   const BenchmarkOptions& options_;
   const Progress& progress_;
   std::size_t done_ = 0;
@@ -199,7 +201,7 @@ class Session {
 
 }  // namespace
 
-Benchmark measure_fleet(const SlicedModel& model, const std::string& model_hash, const Fleet& fleet,
+Benchmark measure_fleet(const SlicedModel& model, const std::string& model_hash, Fleet& fleet,
                         const BenchmarkOptions& options, const Progress& progress) {
   return Session(model, fleet, options, progress).run(model_hash);
 }

@@ -24,9 +24,9 @@ struct BenchmarkOptions {
 using Progress = std::function<void(std::size_t done, std::size_t all, const std::string& what)>;
 
 // Devices are measured one after another, so that those of one machine don't disturb each other. A piece that
-// can't run on a device, for its memory or otherwise, is marked with the reason and not fatal. `model_hash`
-// is that of model.json.
-Benchmark measure_fleet(const SlicedModel& model, const std::string& model_hash, const Fleet& fleet,
+// can't run on a device, for its memory or otherwise, is marked with the reason and not fatal; a local worker
+// that dies of it is started again. `model_hash` is that of model.json.
+Benchmark measure_fleet(const SlicedModel& model, const std::string& model_hash, Fleet& fleet,
                         const BenchmarkOptions& options, const Progress& progress);
 
 }  // namespace lamina

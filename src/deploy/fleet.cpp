@@ -6,7 +6,7 @@
 
 namespace lamina {
 
-Fleet::Fleet(const std::vector<DeviceInfo>& devices, const FleetOptions& options) {
+Fleet::Fleet(const std::vector<DeviceInfo>& devices, const FleetOptions& options) : options_(options) {
   std::size_t next_cpu = 0;
   std::vector<std::string> addresses(devices.size());
   std::vector<std::size_t> local_index(devices.size());
@@ -18,7 +18,7 @@ Fleet::Fleet(const std::vector<DeviceInfo>& devices, const FleetOptions& options
     local_index[i] = local_.size();
     local_.emplace_back(LocalWorkerOptions{.device = devices[i],
                                            .directory = options.directory / devices[i].name,
-                                           .program = {},
+                                           .program = options.program,
                                            .engine = options.engine,
                                            .tls = options.tls,
                                            .attached = options.attached,
@@ -42,6 +42,21 @@ const FleetMember& Fleet::member(const std::string& name) const {
     if (member.device.name == name) return member;
   }
   fail(ErrorCode::not_found, "there is no device '{}'", name);
+}
+
+std::string Fleet::restart(const std::string& name) {
+  const auto worker = std::find_if(local_.begin(), local_.end(),
+                                   [&](const LocalWorker& local) { return local.name() == name; });
+  const auto member = std::find_if(members_.begin(), members_.end(),
+                                   [&](const FleetMember& known) { return known.device.name == name; });
+  if (worker == local_.end() || member == members_.end()) {
+    fail(ErrorCode::unavailable, "the worker '{}' no longer answers", name);
+  }
+  std::string how = worker->restart();
+  auto client = std::make_unique<WorkerClient>(worker->wait_until_ready(options_.startup), options_.tls);
+  client->describe(options_.startup);
+  member->client = std::move(client);
+  return how;
 }
 
 void Fleet::release() {

@@ -20,6 +20,7 @@ struct FleetOptions {
   TlsFiles tls;
   std::chrono::milliseconds startup{60'000};
   bool attached = true;
+  std::filesystem::path program = {};  // of local workers; empty: this program
 };
 
 struct FleetMember {
@@ -38,8 +39,12 @@ class Fleet {
   const FleetMember& member(const std::string& name) const;
   const std::vector<LocalWorker>& local_workers() const { return local_; }
   void release();
+  // Starts a local worker again that no longer answers, empty, and says how it ended; its member gets a new
+  // client. Error(unavailable) for one that runs elsewhere.
+  std::string restart(const std::string& name);
 
  private:
+  FleetOptions options_;
   std::vector<LocalWorker> local_;
   std::vector<FleetMember> members_;
 };

@@ -70,7 +70,24 @@ std::filesystem::path log_file(const std::filesystem::path& directory) { return 
 
 }  // namespace
 
-LocalWorker::LocalWorker(LocalWorkerOptions options) : options_(std::move(options)) {
+LocalWorker::LocalWorker(LocalWorkerOptions options) : options_(std::move(options)) { start(); }
+
+std::string LocalWorker::restart() {
+  std::string how = "has ended";
+  if (pid_ > 0) {
+    int status = 0;
+    if (::waitpid(pid_, &status, WNOHANG) == 0) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, &status, 0);
+    }
+    how = describe_end(status);
+    pid_ = -1;
+  }
+  start();
+  return fmt::format("worker '{}' {}", name(), how);
+}
+
+void LocalWorker::start() {
   std::filesystem::create_directories(options_.directory);
   std::filesystem::remove(address_file(options_.directory));
   const std::filesystem::path program =

@@ -38,6 +38,10 @@ class LocalWorker {
   // log when it dies first, Error(deadline_exceeded) when it takes longer than `limit`.
   const std::string& wait_until_ready(std::chrono::milliseconds limit);
 
+  // Ends it, if it has not ended by itself, and starts it anew: wait_until_ready() comes next. Says how it
+  // ended.
+  std::string restart();
+
   const std::string& name() const { return options_.device.name; }
   const std::string& address() const { return address_; }
   pid_t pid() const { return pid_; }
@@ -45,6 +49,7 @@ class LocalWorker {
   void release() { released_ = true; }
 
  private:
+  void start();
   std::string describe_end(int status) const;
 
   LocalWorkerOptions options_;

@@ -7,7 +7,6 @@
 #include <cctype>
 #include <map>
 #include <memory>
-#include <queue>
 #include <set>
 #include <utility>
 #include <vector>
@@ -524,13 +523,14 @@ class ModelBuilder {
     return found->second[static_cast<std::size_t>(ref.tensor)];
   }
 
-  // Makes calls once their inputs are made, in the order of the configuration where there is a choice.
+  // Makes calls once their inputs are made. The call made possible last comes next, so that a branch is followed to
+  // its end before the one beside it begins and few tensors wait at once; else in the order of the configuration.
   void run_calls(const std::vector<Call>& calls, std::vector<LayerEntryOfModel>& entries,
                  const std::map<std::string, std::size_t>& by_name,
                  std::map<CallKey, std::vector<ValueId>>& made) {
     std::map<CallKey, std::vector<std::size_t>> waiting;
     std::vector<std::size_t> missing(calls.size(), 0);
-    std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> ready;
+    std::vector<std::size_t> ready;  // the next one last
     for (std::size_t i = 0; i < calls.size(); ++i) {
       std::set<CallKey> needed;
       for (const TensorRef& ref : calls[i].inputs) {
@@ -539,18 +539,20 @@ class ModelBuilder {
       }
       missing[i] = needed.size();
       for (const CallKey& key : needed) waiting[key].push_back(i);
-      if (needed.empty()) ready.push(i);
+      if (needed.empty()) ready.push_back(i);
     }
+    std::reverse(ready.begin(), ready.end());
     std::size_t done = 0;
     for (; !ready.empty(); ++done) {
-      const Call& call = calls[ready.top()];
-      ready.pop();
+      const Call& call = calls[ready.back()];
+      ready.pop_back();
       LayerEntryOfModel& entry = entries[call.entry];
       std::vector<ValueId> inputs;
       for (const TensorRef& ref : call.inputs) inputs.push_back(value_of(made, ref));
       made[{entry.name, call.node}] = call_layer(entry, std::move(inputs), call.arguments);
-      for (const std::size_t next : waiting[{entry.name, call.node}]) {
-        if (--missing[next] == 0) ready.push(next);
+      const std::vector<std::size_t>& following = waiting[{entry.name, call.node}];
+      for (auto next = following.rbegin(); next != following.rend(); ++next) {
+        if (--missing[*next] == 0) ready.push_back(*next);
       }
     }
     if (done == calls.size()) return;

@@ -33,6 +33,7 @@ constexpr std::chrono::milliseconds kAnswerGrace{500};
 // How long a client that was refused in the midst of its request may go on sending before it reads the
 // answer.
 constexpr std::chrono::seconds kLingerTime{5};
+constexpr std::chrono::milliseconds kCutOffAgain{10};
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -469,19 +470,21 @@ void Session::start_timer(std::chrono::nanoseconds time) {
 }
 
 void Session::on_timer() {
-  if (timed_out_) {
-    // Nothing came of the first time: the handler that should have acted was lost to an exception.
+  if (timed_out_ && Clock::now() >= give_up_) {
+    // Nothing came of it: the handler that should have acted was lost to an exception.
     close();
   } else if (state_ == State::waiting) {
     if (cancel_) cancel_();
     fail_request(504, "deadline_exceeded",
                  fmt::format("there was no answer after {:.1f} s", seconds_since(request_begin_)));
   } else {
-    // The handler of the operation that is cut off finds timed_out_ set.
+    if (!timed_out_) give_up_ = Clock::now() + kLingerTime;
+    // The handler of the operation that is cut off finds timed_out_ set. Between two reads of one operation
+    // there is nothing to cut off, so it is tried again until the handler was called.
     timed_out_ = true;
     error_code ignored;
     socket_.cancel(ignored);
-    start_timer(kLingerTime);
+    start_timer(kCutOffAgain);
   }
 }
 

@@ -87,6 +87,7 @@ class Session : public std::enable_shared_from_this<Session> {
   boost::asio::steady_timer timer_;
   std::uint64_t timer_round_ = 0;
   bool timed_out_ = false;
+  Clock::time_point give_up_;  // when an operation that timed out is ended without its handler
 
   State state_ = State::idle;
   boost::beast::flat_buffer buffer_;

@@ -3,7 +3,6 @@
 #include "graph/op.h"
 
 #include <map>
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -16,11 +15,14 @@ struct Row {
   std::set<std::string> attributes;
 };
 
+// Names between backticks: what lies between the first and the second, the third and the fourth, …
 std::vector<std::string> words_in_backticks(const std::string& text) {
-  static const std::regex kWord("`([a-z0-9_]+)`");
   std::vector<std::string> words;
-  for (std::sregex_iterator word(text.begin(), text.end(), kWord), end; word != end; ++word)
-    words.push_back((*word)[1]);
+  std::istringstream parts(text);
+  bool inside = false;
+  for (std::string part; std::getline(parts, part, '`'); inside = !inside) {
+    if (inside) words.push_back(part);
+  }
   return words;
 }
 

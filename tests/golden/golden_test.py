@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy
 
-from randomize import randomize
+from randomize import call, randomize
 from zoo import KERAS3_ONLY, OPEN_SIZES, ZOO
 
 # The smallest pictures that the architectures of Keras take, a little beyond where some of them would pool to nothing.
@@ -106,7 +106,7 @@ def names_of(model) -> list[str]:
 def save_answers(model, folder: pathlib.Path, batches=(1, 5), open_sizes=()) -> dict:
     for batch in batches:
         arrays = inputs_of(model, batch, batch, open_sizes)
-        outputs = flatten(model(arrange(model, arrays), training=False))
+        outputs = flatten(call(model, arrange(model, arrays), training=False))
         for i, array in enumerate(arrays):
             numpy.save(folder / f"input_{batch}_{i}.npy", array)
         for i, output in enumerate(outputs):

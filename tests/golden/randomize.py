@@ -22,8 +22,20 @@ def randomize(model, sample, seed: int = 0) -> None:
     _spread_scores(model, sample)
 
 
+LARGE_PICTURE = 300 * 300 * 3
+
+
+def call(model, inputs, training: bool):
+    """What the model answers. Called as it is, Keras holds every activation until the end; compiled, it does not."""
+    if numpy.prod([size or 1 for size in model.inputs[0].shape[1:]]) <= LARGE_PICTURE:
+        return model(inputs, training=training)
+    import tensorflow
+
+    return tensorflow.function(lambda values: model(values, training=training))(inputs)
+
+
 def _calibrate(model, sample, normalizations, random) -> None:
-    model(sample, training=True)
+    call(model, sample, training=True)
     for layer, momentum in normalizations:
         layer.momentum = momentum
         values = layer.get_weights()
@@ -36,7 +48,7 @@ def _calibrate(model, sample, normalizations, random) -> None:
 
 def _spread_scores(model, sample) -> None:
     """Logits far apart turn rounding errors into large differences of scores: scales the classifier that makes them."""
-    output = model(sample, training=False)
+    output = call(model, sample, training=False)
     if isinstance(output, (list, tuple, dict)):
         return
     scores = numpy.asarray(output)

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "cluster/data_path.h"
 #include "cluster/head.h"
+#include "cluster/listener.h"
 #include "cluster/process_memory.h"
 #include "deploy/local_worker.h"
 #include "profile/statistics.h"
@@ -24,8 +25,6 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -34,6 +33,7 @@ namespace lamina {
 namespace {
 
 constexpr std::chrono::seconds kLimit{30};
+constexpr std::uint64_t kMaxFrameBytes = std::uint64_t{1} << 30U;
 
 void expect(bool done, const char* what) {
   if (!done) fail(ErrorCode::io, "{} failed", what);
@@ -104,14 +104,10 @@ TlsFiles tls_in(const std::string& directory) {
 class End {
  public:
   explicit End(const std::string& tls, DataService::Receive receive)
-      : tls_(tls_in(tls)), data_(std::move(receive), std::uint64_t{1} << 30U) {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", server_credentials(tls_), &port);
-    builder.SetMaxReceiveMessageSize(-1);
-    builder.RegisterService(&data_);
-    server_ = builder.BuildAndStart();
-    address_ = "127.0.0.1:" + std::to_string(port);
+      : tls_(tls_in(tls)), data_(std::move(receive), kMaxFrameBytes) {
+    Listener listener = listen_at("127.0.0.1:0", tls_, kMaxFrameBytes, {&data_}, "hop_bench");
+    server_ = std::move(listener.server);
+    address_ = std::move(listener.address);
   }
   ~End() {
     link_.reset();

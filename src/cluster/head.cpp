@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cluster/bounded_queue.h"
 #include "cluster/data_path.h"
+#include "cluster/listener.h"
 #include "cluster/worker_client.h"
 #include "profile/statistics.h"
 
@@ -11,7 +12,6 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
-#include <limits>
 #include <map>
 #include <mutex>
 #include <random>
@@ -19,7 +19,6 @@
 #include <utility>
 
 #include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
 
 namespace lamina {
 
@@ -64,18 +63,10 @@ class Head::Implementation {
       known.client = std::make_unique<WorkerClient>(stage.address, options_.tls);
       known.plan = std::move(stage);
     }
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort(options_.listen, server_credentials(options_.tls), &port);
-    builder.SetMaxReceiveMessageSize(
-        static_cast<int>(std::min<std::uint64_t>(options_.max_frame_bytes, std::numeric_limits<int>::max())));
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.RegisterService(&data_);
-    server_ = builder.BuildAndStart();
-    if (!server_ || port == 0) {
-      fail(ErrorCode::unavailable, "the head can't listen on '{}'; is the port in use?", options_.listen);
-    }
-    address_ = options_.listen.substr(0, options_.listen.rfind(':') + 1) + std::to_string(port);
+    Listener listener =
+        listen_at(options_.listen, options_.tls, options_.max_frame_bytes, {&data_}, "the head");
+    server_ = std::move(listener.server);
+    address_ = std::move(listener.address);
     sender_ = std::thread([this] { send_requests(); });
     timer_ = std::thread([this] { watch_deadlines(); });
     canceller_ = std::thread([this] { tell_cancelled(); });

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cluster/blob_store.h"
 #include "cluster/data_path.h"
+#include "cluster/listener.h"
 #include "cluster/process_memory.h"
 #include "cluster/slot.h"
 #include "cluster/status.h"
@@ -19,7 +20,6 @@
 #include "worker.grpc.pb.h"
 
 #include <chrono>
-#include <limits>
 #include <map>
 #include <mutex>
 #include <new>
@@ -28,7 +28,6 @@
 
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
 
 namespace lamina {
 
@@ -64,22 +63,10 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
         engine_(options_.loaded_engine ? options_.loaded_engine : load_engine(options_.engine)),
         blobs_(options_.store),
         data_([this](Frame frame) { receive(std::move(frame)); }, options_.max_frame_bytes) {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort(options_.listen, server_credentials(options_.tls), &port);
-    builder.SetMaxReceiveMessageSize(
-        static_cast<int>(std::min<std::uint64_t>(options_.max_frame_bytes, std::numeric_limits<int>::max())));
-    builder.SetMaxSendMessageSize(-1);
-    // An address that another process listens on is an error, not a second listener.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.RegisterService(this);
-    builder.RegisterService(&data_);
-    server_ = builder.BuildAndStart();
-    if (!server_ || port == 0) {
-      fail(ErrorCode::unavailable, "worker '{}' can't listen on '{}'; is the port in use?", options_.name,
-           options_.listen);
-    }
-    address_ = options_.listen.substr(0, options_.listen.rfind(':') + 1) + std::to_string(port);
+    Listener listener = listen_at(options_.listen, options_.tls, options_.max_frame_bytes, {this, &data_},
+                                  fmt::format("worker '{}'", options_.name));
+    server_ = std::move(listener.server);
+    address_ = std::move(listener.address);
   }
 
   ~Implementation() override { shutdown(std::chrono::milliseconds(0)); }

@@ -1,14 +1,12 @@
 #include "cluster/data_path.h"
 
-#include "base/clock.h"
+#include "cluster/listener.h"
 
 #include <atomic>
 #include <future>
 #include <memory>
 #include <thread>
 
-#include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
 namespace lamina {
@@ -22,22 +20,14 @@ constexpr std::size_t kMiB = 1U << 20U;
 class Receiver {
  public:
   explicit Receiver(DataService::Receive receive, std::uint64_t max_frame_bytes = 64 * kMiB)
-      : service_(std::move(receive), max_frame_bytes) {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-    builder.SetMaxReceiveMessageSize(static_cast<int>(max_frame_bytes));
-    builder.RegisterService(&service_);
-    server_ = builder.BuildAndStart();
-    address_ = "127.0.0.1:" + std::to_string(port);
-  }
-  ~Receiver() { server_->Shutdown(std::chrono::system_clock::now()); }
-  const std::string& address() const { return address_; }
+      : service_(std::move(receive), max_frame_bytes),
+        listener_(listen_at("127.0.0.1:0", {}, max_frame_bytes, {&service_}, "the receiver")) {}
+  ~Receiver() { listener_.server->Shutdown(std::chrono::system_clock::now()); }
+  const std::string& address() const { return listener_.address; }
 
  private:
   DataService service_;
-  std::unique_ptr<grpc::Server> server_;
-  std::string address_;
+  Listener listener_;
 };
 
 Frame frame_of(std::size_t bytes) {

@@ -1,0 +1,31 @@
+#include "cluster/listener.h"
+
+#include "base/error.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <grpcpp/server_builder.h>
+
+namespace lamina {
+
+Listener listen_at(const std::string& address, const TlsFiles& tls, std::uint64_t max_message_bytes,
+                   std::initializer_list<grpc::Service*> services, const std::string& who) {
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(address, server_credentials(tls), &port);
+  builder.SetMaxReceiveMessageSize(
+      static_cast<int>(std::min<std::uint64_t>(max_message_bytes, std::numeric_limits<int>::max())));
+  builder.SetMaxSendMessageSize(-1);
+  // An address that another process listens on is an error, not a second listener.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  Listener listener{builder.BuildAndStart(), ""};
+  if (!listener.server || port == 0) {
+    fail(ErrorCode::unavailable, "{} can't listen on '{}'; is the port in use?", who, address);
+  }
+  listener.address = address.substr(0, address.rfind(':') + 1) + std::to_string(port);
+  return listener;
+}
+
+}  // namespace lamina

@@ -1,7 +1,6 @@
 // lamina: from a Keras model on a laptop to a set of unequal machines and back.
 #include "base/error.h"
 #include "cli/commands.h"
-#include "cluster/process_memory.h"
 
 #include <csignal>
 #include <cstdio>
@@ -38,7 +37,6 @@ int report(const char* message, int status) {
 int main(int argc, char** argv) {
   // A file that grows past its limit is an error to report, as a full disk is.
   std::signal(SIGXFSZ, SIG_IGN);
-  lamina::keep_freed_memory();
   // What gRPC writes of its own doubles our errors; who looks into it asks for it.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
   CLI::App app{"Takes a Keras model from a file on a laptop to a set of unequal machines and back.",

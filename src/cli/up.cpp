@@ -9,6 +9,7 @@
 #include "cli/running.h"
 #include "cli/signals.h"
 #include "cli/tensor_arguments.h"
+#include "cluster/process_memory.h"
 #include "engine/engine.h"
 #include "profile/statistics.h"
 
@@ -79,6 +80,7 @@ void try_inputs(const Options& options, const SlicedModel& model, const Plan& pl
 void run(const Options& options) {
   const EndSignals signals;
   start_logging("head", "warn");
+  keep_freed_memory();
   if (options.once && options.inputs.empty())
     fail(ErrorCode::invalid_argument, "--once needs an input to try: --input FILE.npy");
   const TemporaryDirectory scratch;

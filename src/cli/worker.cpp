@@ -38,6 +38,7 @@ std::filesystem::path default_store(const std::string& name) {
 void run(Options options) {
   const EndSignals signals;
   start_logging(options.worker.name, options.log_level);
+  keep_freed_memory();
   if (!options.memory.empty()) options.worker.memory = parse_bytes(options.memory, "--memory");
   if (options.worker.memory == 0) options.worker.memory = memory_limit();
   options.worker.store =

@@ -91,6 +91,17 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
   return text;
 }
 
+std::string end_of_log(int descriptor) {
+  constexpr off_t kMost = 2000;
+  struct stat status {};
+  const off_t size = ::fstat(descriptor, &status) == 0 ? status.st_size : 0;
+  std::string text(static_cast<std::size_t>(std::min(size, kMost)), '\0');
+  const ssize_t got = ::pread(descriptor, text.data(), text.size(), std::max<off_t>(size - kMost, 0));
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return size > kMost ? "…" + text : text;
+}
+
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   std::string pattern = path_.string() + ".XXXXXX";
   descriptor_ = ::mkostemp(pattern.data(), O_CLOEXEC);

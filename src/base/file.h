@@ -24,6 +24,9 @@ void release_pages(const Buffer& mapped);
 // Reads a whole file of at most `max_bytes`; a longer one is an Error(invalid_argument).
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes);
 
+// The end of an open log, for an error that shows what a process said last. "…" stands for what was left out.
+std::string end_of_log(int descriptor);
+
 // Writes a file beside its final place and renames it there on commit(), so readers see all of it or nothing.
 // Without commit() the partial file is removed. Not thread-safe.
 class AtomicFile {

@@ -9,6 +9,7 @@
 #include "cli/running.h"
 #include "cli/signals.h"
 #include "cli/steps.h"
+#include "cluster/process_memory.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -56,6 +57,7 @@ class DeploymentDirectory {
 void serve(const Options& options) {
   const EndSignals signals;
   start_logging("head", "info");
+  keep_freed_memory();
   const SlicedModel model = load_sliced_model(options.directory);
   const Plan plan = load_plan(options.directory);
   const DeploymentDirectory deployment(
@@ -83,18 +85,6 @@ void serve(const Options& options) {
   signals.wait();
   spdlog::info("ending; requests under way are finished first");
   running.stop();
-}
-
-// The end of a log, for the error of a process that ended too early. By descriptor: that process removes the
-// file.
-std::string tail_of(int log) {
-  constexpr off_t kMost = 2000;
-  const off_t size = ::lseek(log, 0, SEEK_END);
-  std::string text(static_cast<std::size_t>(std::clamp<off_t>(size, 0, kMost)), '\0');
-  const ssize_t got = ::pread(log, text.data(), text.size(), std::max<off_t>(size - kMost, 0));
-  text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return size > kMost ? "…" + text : text;
 }
 
 // Starts the same command line again as a process that stays, and waits until it serves.
@@ -125,7 +115,8 @@ void detach(const Options& options, const std::vector<std::string>& arguments) {
   while (!std::filesystem::exists(deployment.path() / "ready")) {
     int status = 0;
     if (::waitpid(child, &status, WNOHANG) == child) {
-      fail(ErrorCode::unavailable, "the deployment did not start: {}", tail_of(output.get()));
+      // By descriptor: the child removes its directory, and the log in it, when it fails.
+      fail(ErrorCode::unavailable, "the deployment did not start: {}", end_of_log(output.get()));
     }
     if (deadline.passed()) {
       end_process(child, std::chrono::seconds(10));

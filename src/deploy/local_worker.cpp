@@ -1,6 +1,7 @@
 #include "deploy/local_worker.h"
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/file.h"
 
@@ -23,7 +24,6 @@ namespace lamina {
 namespace {
 
 constexpr std::chrono::milliseconds kPoll{10};
-constexpr std::size_t kLogTail = 2000;
 constexpr rlim_t kStackBytes = 1U << 20U;
 
 // CPUs this process may use, of which the worker gets `threads`, from `first` on.
@@ -133,14 +133,9 @@ std::string LocalWorker::describe_end(int status) const {
   std::string how = WIFSIGNALED(status) ? fmt::format("was ended by signal {} ({})", WTERMSIG(status),
                                                       ::strsignal(WTERMSIG(status)))
                                         : fmt::format("ended with status {}", WEXITSTATUS(status));
-  std::string log;
-  try {
-    log = read_file(log_file(options_.directory), 64U << 20U);
-  } catch (const Error&) {
-    return how;
-  }
-  if (log.size() > kLogTail) log = "…" + log.substr(log.size() - kLogTail);
-  while (!log.empty() && log.back() == '\n') log.pop_back();
+  const Descriptor file(::open(log_file(options_.directory).c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return how;
+  const std::string log = end_of_log(file.get());
   return log.empty() ? how : how + ": " + log;
 }
 

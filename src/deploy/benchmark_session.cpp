@@ -94,9 +94,10 @@ class Session {
   }
 
   int slowest_threads() const {
-    int least = fleet_.members().front().device.threads;
-    for (const FleetMember& member : fleet_.members()) least = std::min(least, member.device.threads);
-    return least;
+    const auto& members = fleet_.members();
+    return std::min_element(members.begin(), members.end(),
+                            [](const auto& a, const auto& b) { return a.device.threads < b.device.threads; })
+        ->device.threads;
   }
 
   std::uint64_t bytes_at(std::size_t position) const {

@@ -18,7 +18,6 @@ namespace lamina {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kNoParent = std::numeric_limits<std::size_t>::max();
 // The beam looks at so many partial placements in all, whatever the size of the problem.
 constexpr std::size_t kBeamLabels = 400'000;
@@ -290,19 +289,18 @@ class Search {
       if (next.size() > width) next.resize(width);
       beam = std::move(next);
     }
-    const std::optional<Placement>& known = prices_.feasible;
-    if (beam.empty() && !known) {
+    std::optional<Placement> best = prices_.feasible;
+    if (!beam.empty()) {
+      Placement found = placement_of(beam.front());
+      if (!best || found.latency < best->latency) best = std::move(found);
+    }
+    if (!best) {
       fail(ErrorCode::resource_exhausted,
            "no placement was found within {} partial ones; none may fit the memory of the devices",
            looked_at);
     }
-    Placement placement = known ? *known : placement_of(beam.front());
-    if (known && !beam.empty()) {
-      const Placement other = placement_of(beam.front());
-      if (other.latency < placement.latency) placement = other;
-    }
     lower_bound = std::max(lower_bound, prices_.lower_bound);
-    return {placement, lower_bound, placement.latency <= lower_bound, looked_at};
+    return {*best, lower_bound, best->latency <= lower_bound, looked_at};
   }
 
   void expect_every_piece_runs() const {

@@ -152,12 +152,14 @@ Benchmark benchmark_from_json(const Json& json, const std::string& where) {
     benchmark.cut_bytes.push_back(static_cast<std::uint64_t>(bytes));
   }
   sized_array(json["cut_bytes"], pieces + 1, "cut_bytes", where);
-  for (const Json& seconds : sized_array(json_member(json, "wake", where), devices, "wake", where)) {
-    benchmark.wake.push_back(positive_number({{"wake", seconds}}, "wake", where));
-  }
-  for (const Json& factor : sized_array(json_member(json, "fusion", where), devices, "fusion", where)) {
-    benchmark.fusion.push_back(positive_number({{"fusion", factor}}, "fusion", where));
-  }
+  const auto figures_of_devices = [&](const std::string& key) {
+    std::vector<double> figures;
+    for (const Json& figure : sized_array(json_member(json, key, where), devices, key, where))
+      figures.push_back(positive_number({{key, figure}}, key, where));
+    return figures;
+  };
+  benchmark.wake = figures_of_devices("wake");
+  benchmark.fusion = figures_of_devices("fusion");
   for (const Json& row :
        sized_array(json_member(json, "measurements", where), devices, "measurements", where)) {
     auto& cells = benchmark.measurements.emplace_back();

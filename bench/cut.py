@@ -6,10 +6,10 @@ Prints a Markdown table: medians over rounds, each the median of 20 requests one
 import argparse
 import os
 import re
-import statistics
 import subprocess
 import tempfile
 
+from figures import spread
 from models import LAMINA, folder_of
 
 UNITS = {"µs": 1e-3, "ms": 1.0, "s": 1e3}
@@ -34,11 +34,6 @@ def cut(folder, devices: str) -> tuple[float, float]:
                             check=True, capture_output=True, text=True).stdout
     predicted, measured = re.search(r"latency: predicted (.+), measured (.+) \(median", output).groups()
     return milliseconds(predicted), milliseconds(measured)
-
-
-def spread(values: list[float]) -> str:
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"{middle:.2f} ({low:.2f}–{high:.2f})"
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 
+from figures import spread
 from models import LAMINA, MODELS, folder_of
 
 PEERS = ["tensorflow_function", "keras_predict", "onnxruntime", "openvino"]
@@ -60,13 +61,6 @@ class Lamina:
         pass
 
 
-def quartiles(values: list[float]) -> tuple[float, float, float]:
-    if len(values) < 2:
-        return values[0], values[0], values[0]
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return low, middle, high
-
-
 def measure(name: str, batch: int, rounds: int, seconds: float) -> str:
     folder = folder_of(name)
     systems = {"lamina": Lamina(folder, batch)}
@@ -87,9 +81,8 @@ def measure(name: str, batch: int, rounds: int, seconds: float) -> str:
     medians = {system: statistics.median(sum(runs, [])) * 1e3 for system, runs in blocks.items()}
     fastest = min(PEERS, key=medians.get)
     ratios = [statistics.median(a) / statistics.median(b) for a, b in zip(blocks["lamina"], blocks[fastest])]
-    low, middle, high = quartiles(ratios)
     cells = [f"{medians[system]:.2f}" for system in ("lamina", *PEERS)]
-    return f"| {name} | {batch} | {' | '.join(cells)} | {middle:.2f} ({low:.2f}–{high:.2f}) to {TITLES[fastest]} |"
+    return f"| {name} | {batch} | {' | '.join(cells)} | {spread(ratios)} to {TITLES[fastest]} |"
 
 
 def main() -> None:

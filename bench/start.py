@@ -14,12 +14,8 @@ import subprocess
 import tempfile
 import time
 
+from figures import spread
 from models import LAMINA, folder_of
-
-
-def spread(values: list[float]) -> str:
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"{middle:.2f} ({low:.2f}–{high:.2f})"
 
 
 def anonymous(pid: int) -> int:

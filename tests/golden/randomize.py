@@ -1,6 +1,8 @@
 """Weights and batch statistics that hide nothing: no zeros, no ones, and activations that neither vanish nor explode."""
 import numpy
 
+LARGE_PICTURE = 300 * 300 * 3
+
 
 def randomize(model, sample, seed: int = 0) -> None:
     """`sample` is a batch of inputs; batch statistics are those it gives, disturbed a little."""
@@ -20,9 +22,6 @@ def randomize(model, sample, seed: int = 0) -> None:
     if normalizations:
         _calibrate(model, sample, normalizations, random)
     _spread_scores(model, sample)
-
-
-LARGE_PICTURE = 300 * 300 * 3
 
 
 def call(model, inputs, training: bool):

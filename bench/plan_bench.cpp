@@ -2,6 +2,7 @@
 // proven best.
 #include "base/clock.h"
 #include "base/error.h"
+#include "plan/highest_rate.h"
 #include "plan/least_latency.h"
 
 #include <algorithm>
@@ -48,7 +49,13 @@ PlacementProblem make_problem(std::size_t pieces, std::size_t devices, double ti
   return problem;
 }
 
-void measure(const char* what, std::size_t pieces, std::size_t devices, double tightness) {
+// How far the figure of the objective is above its bound.
+double gap_of(const PlannedPlacement& planned, bool rate) {
+  const double figure = rate ? planned.placement.period : planned.placement.latency;
+  return figure / planned.lower_bound - 1;
+}
+
+void measure(const char* what, std::size_t pieces, std::size_t devices, double tightness, bool rate) {
   std::vector<double> seconds;
   int proven = 0;
   double gap = 0;
@@ -57,17 +64,18 @@ void measure(const char* what, std::size_t pieces, std::size_t devices, double t
     const PlacementProblem problem = make_problem(pieces, devices, tightness, seed);
     const Clock::time_point begin = Clock::now();
     try {
-      const PlannedPlacement planned = find_least_latency(problem);
+      const PlannedPlacement planned = rate ? find_highest_rate(problem, {}) : find_least_latency(problem);
       proven += planned.proven_best ? 1 : 0;
-      gap = std::max(gap, planned.placement.latency / planned.lower_bound - 1);
+      gap = std::max(gap, gap_of(planned, rate));
     } catch (const Error& error) {
       std::printf("  seed %u: %s\n", seed, error.what());
     }
     seconds.push_back(seconds_since(begin));
   }
   std::sort(seconds.begin(), seconds.end());
-  std::printf("| %s | %zu × %zu | %.2f | %.2f | %d of %u | %.1f %% |\n", what, pieces, devices,
-              seconds[seconds.size() / 2] * 1e3, seconds.back() * 1e3, proven, kProblems, gap * 100);
+  std::printf("| %s | %s | %zu × %zu | %.2f | %.2f | %d of %u | %.1f %% |\n", rate ? "throughput" : "latency",
+              what, pieces, devices, seconds[seconds.size() / 2] * 1e3, seconds.back() * 1e3, proven,
+              kProblems, gap * 100);
 }
 
 }  // namespace
@@ -75,10 +83,17 @@ void measure(const char* what, std::size_t pieces, std::size_t devices, double t
 
 int main() {
   std::printf(
-      "| memory | pieces × devices | median, ms | slowest, ms | proven best | largest gap |\n| --- | --- | "
-      "--- | --- | --- | --- |\n");
-  lamina::measure("plenty", 22, 3, 10);
-  lamina::measure("tight (1.2 of the model)", 22, 3, 1.2);
-  lamina::measure("plenty", 1000, 16, 40);
-  lamina::measure("tight (1.2 of the model)", 1000, 16, 1.2);
+      "| objective | memory | pieces × devices | median, ms | slowest, ms | proven best | largest gap |\n"
+      "| --- | --- | --- | --- | --- | --- | --- |\n");
+  const char* const tight = "tight (1.2 of the model)";
+  for (const bool rate : {false, true}) {
+    lamina::measure("plenty", 22, 3, 10, rate);
+    lamina::measure(tight, 22, 3, 1.2, rate);
+    lamina::measure("plenty", 200, 12, 40, rate);
+    lamina::measure(tight, 200, 12, 1.2, rate);
+  }
+  lamina::measure("plenty", 1000, 16, 40, false);
+  lamina::measure(tight, 1000, 16, 1.2, false);
+  lamina::measure("plenty", 1000, 64, 40, false);
+  lamina::measure(tight, 1000, 64, 1.2, false);
 }

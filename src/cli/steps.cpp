@@ -112,7 +112,7 @@ Plan run_planner(const SlicedModel& model, const Benchmark& benchmark, const std
     }
   }
   apply_constraints(parse_constraints(constraints), layers, problem);
-  return make_plan(benchmark, source, find_least_latency(problem));
+  return make_plan(benchmark, source, Objective::latency, find_least_latency(problem));
 }
 
 }  // namespace lamina::cli

@@ -3,57 +3,110 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace lamina {
 
 namespace {
 
-std::uint64_t stage_memory(const PlacementProblem& problem, const PlacedStage& stage) {
-  std::uint64_t weights = 0;
-  std::uint64_t activations = 0;
-  for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
-    const PieceCost& cost = problem.cost[stage.device][piece];
-    weights += cost.weight_bytes;
-    activations = std::max(activations, cost.activation_bytes);
+// What a request keeps busy of each device.
+struct Load {
+  double computing = 0;  // seconds a request
+  double sending = 0;
+  double receiving = 0;
+};
+
+// Carries what crosses from the devices of one stage to those of the next: the mean time of the hop.
+double carry(const PlacementProblem& problem, const std::vector<Replica>& from,
+             const std::vector<Replica>& to, std::uint64_t bytes, std::vector<Load>& loads, double& busiest) {
+  double seconds = 0;
+  for (const Replica& sender : from) {
+    for (const Replica& receiver : to) {
+      const LinkCost& link = problem.links[sender.device][receiver.device];
+      const double share = sender.share * receiver.share;
+      const double busy = share * transfer_seconds(link, bytes);
+      seconds += share * link.round_trip / 2 + busy;
+      if (sender.device == receiver.device) {
+        busiest = std::max(busiest, busy);
+      } else {
+        loads[sender.device].sending += busy;
+        loads[receiver.device].receiving += busy;
+      }
+    }
   }
-  return weights + activations + problem.cut_bytes[stage.first_piece] + problem.cut_bytes[stage.end_piece];
+  return seconds;
 }
 
 }  // namespace
 
-double hop_seconds(const LinkCost& link, std::uint64_t bytes) {
-  if (bytes == 0) return link.round_trip / 2;
+double transfer_seconds(const LinkCost& link, std::uint64_t bytes) {
+  if (bytes == 0) return 0;
   if (!(link.bandwidth > 0)) return std::numeric_limits<double>::infinity();
-  return link.round_trip / 2 + static_cast<double>(bytes) / link.bandwidth;
+  return static_cast<double>(bytes) / link.bandwidth;
+}
+
+double hop_seconds(const LinkCost& link, std::uint64_t bytes) {
+  return link.round_trip / 2 + transfer_seconds(link, bytes);
+}
+
+std::uint64_t stage_memory(const PlacementProblem& problem, std::size_t device, std::size_t first,
+                           std::size_t end) {
+  std::uint64_t weights = 0;
+  std::uint64_t activations = 0;
+  for (std::size_t piece = first; piece < end; ++piece) {
+    const PieceCost& cost = problem.cost[device][piece];
+    weights += cost.weight_bytes;
+    activations = std::max(activations, cost.activation_bytes);
+  }
+  return weights + activations + problem.waiting_inputs * problem.cut_bytes[first] + problem.cut_bytes[end];
+}
+
+Placement evaluate(const PlacementProblem& problem, std::vector<PlacedStage> stages) {
+  Placement placement;
+  std::vector<Load> loads(problem.devices.size());
+  const std::vector<Replica> source = {{problem.source}};
+  const std::vector<Replica>* from = &source;
+  for (PlacedStage& stage : stages) {
+    stage.hop_seconds =
+        carry(problem, *from, stage.replicas, problem.cut_bytes[stage.first_piece], loads, placement.period);
+    stage.seconds = 0;
+    for (Replica& replica : stage.replicas) {
+      double pieces = 0;
+      for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
+        pieces += problem.cost[replica.device][piece].seconds;
+      }
+      stage.seconds += replica.share * (problem.devices[replica.device].wake + pieces);
+      loads[replica.device].computing += replica.share * pieces;
+      replica.memory = stage_memory(problem, replica.device, stage.first_piece, stage.end_piece);
+    }
+    placement.latency += stage.hop_seconds + stage.seconds;
+    from = &stage.replicas;
+  }
+  placement.return_seconds =
+      carry(problem, *from, source, problem.cut_bytes[stages.back().end_piece], loads, placement.period);
+  placement.latency += placement.return_seconds;
+  for (const Load& load : loads) {
+    placement.period = std::max({placement.period, load.computing, load.sending, load.receiving});
+  }
+  placement.stages = std::move(stages);
+  return placement;
 }
 
 Placement evaluate(const PlacementProblem& problem, const std::vector<std::size_t>& device_of) {
-  Placement placement;
-  std::size_t from = problem.source;
+  std::vector<PlacedStage> stages;
   for (std::size_t piece = 0; piece < device_of.size(); ++piece) {
-    const std::size_t device = device_of[piece];
-    if (piece == 0 || device_of[piece - 1] != device) {
-      const double hop = hop_seconds(problem.links[from][device], problem.cut_bytes[piece]);
-      const double wake = problem.devices[device].wake;
-      placement.stages.push_back({device, piece, piece, wake, hop, 0});
-      placement.latency += hop + wake;
-      from = device;
+    if (piece == 0 || device_of[piece - 1] != device_of[piece]) {
+      stages.push_back({{{device_of[piece]}}, piece, piece});
     }
-    placement.stages.back().end_piece = piece + 1;
-    placement.stages.back().seconds += problem.cost[device][piece].seconds;
-    placement.latency += problem.cost[device][piece].seconds;
+    stages.back().end_piece = piece + 1;
   }
-  for (PlacedStage& stage : placement.stages) stage.memory = stage_memory(problem, stage);
-  placement.return_seconds = hop_seconds(problem.links[from][problem.source], problem.cut_bytes.back());
-  placement.latency += placement.return_seconds;
-  return placement;
+  return evaluate(problem, std::move(stages));
 }
 
 bool is_feasible(const PlacementProblem& problem, const Placement& placement) {
   std::vector<std::uint64_t> used(problem.devices.size(), 0);
   for (const PlacedStage& stage : placement.stages) {
-    if (!std::isfinite(stage.seconds) || !std::isfinite(stage.hop_seconds)) return false;
-    used[stage.device] += stage.memory;
+    for (const Replica& replica : stage.replicas) used[replica.device] += replica.memory;
   }
   for (std::size_t device = 0; device < used.size(); ++device) {
     if (used[device] > problem.devices[device].memory_budget) return false;

@@ -7,7 +7,16 @@
 // they form one stage and no hop lies between them. The way from the source to the first stage and from the
 // last stage back to the source are hops too, also when that stage is on the source (a hop through its
 // loopback). Memory of a stage: Σ weights of its pieces + the greatest activations among its pieces + its
-// input and output bytes. Memory of a device: Σ over its stages ≤ its budget.
+// inputs that wait and its output. Memory of a device: Σ over its stages ≤ its budget.
+//
+//   period = the time between two answers with many requests under way: the busiest of all that a request
+//   keeps busy. Each device computes one request at a time (Σ over its stages; a device at work needs no
+//   waking), sends one at a time and receives one at a time (Σ bytes/bandwidth over the hops from and to
+//   other devices; a link carries both ways at once). A loopback is no shared link: each hop through it
+//   counts alone.
+//
+// A stage may run on several devices, its replicas, each with a share of the requests: then times, hops and
+// what keeps a device busy are means over the shares.
 #pragma once
 
 #include <cstddef>
@@ -46,26 +55,42 @@ struct PlacementProblem {
   std::vector<std::vector<PieceCost>> cost;  // [device][piece]
   std::vector<std::vector<LinkCost>> links;  // [from][to], [i][i] included
   std::size_t source = 0;                    // index of the device where requests enter and answers leave
+  std::uint64_t waiting_inputs = 1;          // inputs that a stage holds at once
+};
+
+struct Replica {
+  std::size_t device = 0;
+  double share = 1;          // of the requests
+  std::uint64_t memory = 0;  // bytes
 };
 
 struct PlacedStage {
-  std::size_t device = 0;
+  std::vector<Replica> replicas;
   std::size_t first_piece = 0;  // pieces [first_piece, end_piece)
   std::size_t end_piece = 0;
-  double seconds = 0;        // predicted time of the stage
-  double hop_seconds = 0;    // predicted time of the hop into it
-  std::uint64_t memory = 0;  // bytes
+  double seconds = 0;      // predicted time of the stage
+  double hop_seconds = 0;  // predicted time of the hop into it
 };
 
 struct Placement {
   std::vector<PlacedStage> stages;
   double return_seconds = 0;  // predicted time of the hop from the last stage to the source
   double latency = 0;         // seconds, all of the above
+  double period = 0;          // seconds between two answers at most requests a second
 };
 
+// How long a link is busy with so many bytes: infinitely where it has no bandwidth.
+double transfer_seconds(const LinkCost& link, std::uint64_t bytes);
 double hop_seconds(const LinkCost& link, std::uint64_t bytes);
 
-// Fills in times and memory for pieces assigned to devices (device_of[piece]). Does not check memory.
+// The bytes that a stage of pieces [first, end) takes on a device.
+std::uint64_t stage_memory(const PlacementProblem& problem, std::size_t device, std::size_t first,
+                           std::size_t end);
+
+// Fills in times, memory, latency and period for stages with their replicas and shares. Does not check
+// memory.
+Placement evaluate(const PlacementProblem& problem, std::vector<PlacedStage> stages);
+// The same for pieces assigned to devices (device_of[piece]).
 Placement evaluate(const PlacementProblem& problem, const std::vector<std::size_t>& device_of);
 
 // Whether every device's memory suffices and every piece can run where it is.

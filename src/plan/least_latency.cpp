@@ -1,9 +1,9 @@
 #include "plan/least_latency.h"
 
 #include "base/error.h"
-#include "base/text.h"
 #include "plan/completion_bound.h"
 #include "plan/memory_prices.h"
+#include "plan/problem_check.h"
 
 #include <algorithm>
 #include <cmath>
@@ -24,40 +24,6 @@ constexpr std::size_t kBeamLabels = 400'000;
 constexpr std::size_t kNarrowestBeam = 8;
 constexpr std::size_t kWidestBeam = 512;
 constexpr int kPriceRounds = 60;
-
-void check(const PlacementProblem& problem) {
-  const std::size_t devices = problem.devices.size();
-  const std::size_t pieces = problem.pieces.size();
-  if (devices == 0 || pieces == 0) {
-    fail(ErrorCode::invalid_argument, "a plan of {} pieces for {} devices, expected at least one of each",
-         pieces, devices);
-  }
-  const bool sizes_fit = problem.cost.size() == devices && problem.links.size() == devices &&
-                         problem.cut_bytes.size() == pieces + 1 && problem.source < devices;
-  if (!sizes_fit) fail(ErrorCode::invalid_argument, "the figures for a plan are incomplete");
-  for (std::size_t i = 0; i < devices; ++i) {
-    if (problem.cost[i].size() != pieces || problem.links[i].size() != devices) {
-      fail(ErrorCode::invalid_argument, "device '{}' lacks figures", problem.devices[i].name);
-    }
-    if (!(problem.devices[i].wake >= 0)) {
-      fail(ErrorCode::invalid_argument, "device '{}' wakes in {} s", problem.devices[i].name,
-           problem.devices[i].wake);
-    }
-    for (const PieceCost& cost : problem.cost[i]) {
-      if (std::isnan(cost.seconds) || cost.seconds < 0) {
-        fail(ErrorCode::invalid_argument, "device '{}' has a time of {} s", problem.devices[i].name,
-             cost.seconds);
-      }
-    }
-    for (const LinkCost& link : problem.links[i]) {
-      if (!(link.round_trip >= 0) || !(link.bandwidth >= 0)) {
-        fail(ErrorCode::invalid_argument,
-             "a link of device '{}' has a round trip of {} s and a bandwidth of {} bytes/s",
-             problem.devices[i].name, link.round_trip, link.bandwidth);
-      }
-    }
-  }
-}
 
 // A placement of the first pieces.
 struct Label {
@@ -89,7 +55,6 @@ class Search {
   }
 
   PlannedPlacement run() {
-    expect_every_piece_runs();
     const auto later = [this](std::size_t a, std::size_t b) { return comes_after(a, b); };
     std::priority_queue<std::size_t, std::vector<std::size_t>, decltype(later)> open(later);
     for (std::size_t device = 0; device < devices_; ++device) {
@@ -110,7 +75,7 @@ class Search {
         if (next != kNoParent && keep(next)) open.push(next);
       }
     }
-    fail_for_memory();
+    fail_for_memory(problem_);
   }
 
  private:
@@ -127,7 +92,7 @@ class Search {
   // Devices that could hold everything at once never limit anything, so their memory needs no comparing.
   void find_tight_devices() {
     std::uint64_t traffic = 0;
-    for (const std::uint64_t bytes : problem_.cut_bytes) traffic += 2 * bytes;
+    for (const std::uint64_t bytes : problem_.cut_bytes) traffic += (problem_.waiting_inputs + 1) * bytes;
     for (std::size_t device = 0; device < devices_; ++device) {
       std::uint64_t most = traffic;
       for (const PieceCost& cost : problem_.cost[device]) most += cost.weight_bytes + cost.activation_bytes;
@@ -164,7 +129,7 @@ class Search {
     label.latency = way_into(problem_, problem_.source, device, 0) + cost.seconds;
     label.pieces = 1;
     label.device = static_cast<std::uint32_t>(device);
-    label.fixed = problem_.cut_bytes[0] + cost.weight_bytes;
+    label.fixed = problem_.waiting_inputs * problem_.cut_bytes[0] + cost.weight_bytes;
     label.activations = cost.activation_bytes;
     if (!std::isfinite(label.latency + completion_.at(1, device)) || !fits(label)) return kNoParent;
     const std::size_t id = add(label, kNoParent);
@@ -209,7 +174,8 @@ class Search {
       // The stage on the last device ends here: its output is added to what it holds.
       ended = before.fixed + before.activations + crossing;
       if (is_tight(before.device) && ended > problem_.devices[before.device].memory_budget) return kNoParent;
-      label.fixed = crossing + cost.weight_bytes + (is_tight(device) ? committed(from, device) : 0);
+      label.fixed = problem_.waiting_inputs * crossing + cost.weight_bytes +
+                    (is_tight(device) ? committed(from, device) : 0);
       label.activations = cost.activation_bytes;
     }
     if (!std::isfinite(label.latency + completion_.at(label.pieces, device)) || !fits(label))
@@ -289,49 +255,20 @@ class Search {
       if (next.size() > width) next.resize(width);
       beam = std::move(next);
     }
-    std::optional<Placement> best = prices_.feasible;
-    if (!beam.empty()) {
-      Placement found = placement_of(beam.front());
-      if (!best || found.latency < best->latency) best = std::move(found);
-    }
-    if (!best) {
+    std::vector<Placement> found;
+    if (prices_.feasible) found.push_back(*prices_.feasible);
+    if (!beam.empty()) found.push_back(placement_of(beam.front()));
+    if (found.empty()) {
       fail(ErrorCode::resource_exhausted,
            "no placement was found within {} partial ones; none may fit the memory of the devices",
            looked_at);
     }
+    const Placement& best =
+        *std::min_element(found.begin(), found.end(), [](const Placement& a, const Placement& b) {
+          return a.latency < b.latency;
+        });
     lower_bound = std::max(lower_bound, prices_.lower_bound);
-    return {*best, lower_bound, best->latency <= lower_bound, looked_at};
-  }
-
-  void expect_every_piece_runs() const {
-    for (std::size_t piece = 0; piece < pieces_; ++piece) {
-      const bool runs = std::any_of(problem_.cost.begin(), problem_.cost.end(),
-                                    [&](const auto& costs) { return std::isfinite(costs[piece].seconds); });
-      if (!runs) {
-        fail(ErrorCode::out_of_memory,
-             "piece '{}' can run on no device: none has the memory, or constraints forbid it",
-             problem_.pieces[piece].name);
-      }
-    }
-  }
-
-  [[noreturn]] void fail_for_memory() const {
-    std::uint64_t needed = 0;
-    for (std::size_t piece = 0; piece < pieces_; ++piece) {
-      std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
-      for (const auto& costs : problem_.cost) least = std::min(least, costs[piece].weight_bytes);
-      needed += least;
-    }
-    std::string budgets;
-    for (const PlanDevice& device : problem_.devices) {
-      budgets += fmt::format("{}{} {}", budgets.empty() ? "" : ", ", device.name,
-                             format_bytes(device.memory_budget));
-    }
-    fail(ErrorCode::out_of_memory,
-         "no placement fits: the model's weights take {}, beside them each stage needs its activations, "
-         "inputs and outputs; "
-         "memory for plans: {}",
-         format_bytes(needed), budgets);
+    return {best, lower_bound, best.latency <= lower_bound, looked_at};
   }
 
   const PlacementProblem& problem_;
@@ -352,7 +289,7 @@ class Search {
 }  // namespace
 
 PlannedPlacement find_least_latency(const PlacementProblem& problem, const PlannerOptions& options) {
-  check(problem);
+  expect_sound(problem);
   return Search(problem, options).run();
 }
 

@@ -21,10 +21,11 @@ std::vector<double> excess(const PlacementProblem& problem, const Placement& pla
   for (const PlanDevice& device : problem.devices)
     bytes.push_back(-static_cast<double>(device.memory_budget));
   for (const PlacedStage& stage : placement.stages) {
-    double& sum = bytes[stage.device];
+    const std::size_t device = stage.replicas.front().device;
+    double& sum = bytes[device];
     sum += static_cast<double>(problem.cut_bytes[stage.first_piece] + problem.cut_bytes[stage.end_piece]);
     for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
-      sum += static_cast<double>(problem.cost[stage.device][piece].weight_bytes);
+      sum += static_cast<double>(problem.cost[device][piece].weight_bytes);
     }
   }
   return bytes;

@@ -5,13 +5,16 @@
 #include "base/text.h"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
 
 namespace lamina {
 
 namespace {
 
 constexpr std::string_view kFormat = "lamina-plan";
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 constexpr std::uint64_t kMaxPlanFile = 64U << 20U;
 
 double positive_number(const Json& json, const std::string& key, const std::string& where) {
@@ -31,6 +34,73 @@ std::string stage_name(const Benchmark& benchmark, const PlacedStage& stage) {
   return first == last ? first : first + " … " + last;
 }
 
+std::size_t machines_of(const Plan& plan) {
+  std::set<std::string> names;
+  for (const PlannedStage& stage : plan.stages) {
+    for (const PlannedReplica& replica : stage.replicas) names.insert(replica.device);
+  }
+  return names.size();
+}
+
+std::uint64_t most_memory_of(const Plan& plan) {
+  std::map<std::string, std::uint64_t> memory;
+  for (const PlannedStage& stage : plan.stages) {
+    for (const PlannedReplica& replica : stage.replicas) memory[replica.device] += replica.memory;
+  }
+  std::uint64_t most = 0;
+  for (const auto& [device, bytes] : memory) most = std::max(most, bytes);
+  return most;
+}
+
+// How far from best the plan can be.
+std::string format_proof(const Plan& plan) {
+  const auto is_proven = [&](double figure) { return plan.lower_bound >= figure * (1 - 1e-9); };
+  switch (plan.objective) {
+    case Objective::latency:
+      if (is_proven(plan.latency)) return "no plan is faster";
+      return fmt::format("no plan is faster than {:.3f} ms", plan.lower_bound * 1e3);
+    case Objective::throughput:
+      if (is_proven(plan.period)) return "no plan of one stage a machine carries more";
+      return fmt::format("no plan of one stage a machine carries more than {:.4g} requests/s",
+                         1 / plan.lower_bound);
+    case Objective::memory: {
+      const std::uint64_t most = most_memory_of(plan);
+      if (is_proven(static_cast<double>(most)))
+        return fmt::format("at most {} on one machine, no plan needs less", format_bytes(most));
+      return fmt::format("at most {} on one machine, no plan needs less than {}", format_bytes(most),
+                         format_bytes(static_cast<std::uint64_t>(plan.lower_bound)));
+    }
+    case Objective::devices: {
+      const std::size_t machines = machines_of(plan);
+      if (is_proven(static_cast<double>(machines)))
+        return fmt::format("{} machines, no plan needs fewer", machines);
+      return fmt::format("{} machines, no plan needs fewer than {:.0f}", machines, plan.lower_bound);
+    }
+  }
+  fail(ErrorCode::internal, "an objective that is none");
+}
+
+void check_replicas(const Plan& plan, const PlannedStage& stage, const std::string& where) {
+  double shares = 0;
+  std::set<std::string> names;
+  for (const PlannedReplica& replica : stage.replicas) {
+    const bool known = std::any_of(plan.devices.begin(), plan.devices.end(),
+                                   [&](const DeviceInfo& device) { return device.name == replica.device; });
+    if (!known) {
+      fail(ErrorCode::corrupt, "{}: stage '{}' is on '{}', which is no device of the plan", where, stage.name,
+           replica.device);
+    }
+    if (!names.insert(replica.device).second) {
+      fail(ErrorCode::corrupt, "{}: stage '{}' is on '{}' twice", where, stage.name, replica.device);
+    }
+    shares += replica.share;
+  }
+  if (!(std::abs(shares - 1) < 1e-6)) {
+    fail(ErrorCode::corrupt, "{}: the shares of stage '{}' add up to {}, expected 1", where, stage.name,
+         shares);
+  }
+}
+
 void check_stages(const Plan& plan, const std::string& where) {
   std::size_t reached = 0;
   for (const PlannedStage& stage : plan.stages) {
@@ -39,32 +109,35 @@ void check_stages(const Plan& plan, const std::string& where) {
            stage.begin, stage.end, reached);
     }
     reached = stage.end;
-    const bool known = std::any_of(plan.devices.begin(), plan.devices.end(),
-                                   [&](const DeviceInfo& device) { return device.name == stage.device; });
-    if (!known)
-      fail(ErrorCode::corrupt, "{}: stage '{}' is on '{}', which is no device of the plan", where, stage.name,
-           stage.device);
+    check_replicas(plan, stage, where);
   }
   if (plan.stages.empty()) fail(ErrorCode::corrupt, "{}: a plan without stages", where);
 }
 
 }  // namespace
 
-Plan make_plan(const Benchmark& benchmark, const std::string& source, const PlannedPlacement& planned) {
+Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective objective,
+               const PlannedPlacement& planned) {
   Plan plan;
   plan.model = benchmark.model;
   plan.model_hash = benchmark.model_hash;
   plan.source = source;
+  plan.objective = objective;
   plan.batch = benchmark.batch;
   plan.devices = benchmark.devices;
   plan.return_seconds = planned.placement.return_seconds;
   plan.latency = planned.placement.latency;
+  plan.period = planned.placement.period;
   plan.lower_bound = planned.lower_bound;
   for (const PlacedStage& stage : planned.placement.stages) {
-    plan.stages.push_back({stage_name(benchmark, stage), benchmark.devices[stage.device].name,
-                           benchmark.pieces[stage.first_piece].begin,
-                           benchmark.pieces[stage.end_piece - 1].end, stage.seconds, stage.hop_seconds,
-                           stage.memory});
+    PlannedStage& known = plan.stages.emplace_back();
+    known.name = stage_name(benchmark, stage);
+    known.begin = benchmark.pieces[stage.first_piece].begin;
+    known.end = benchmark.pieces[stage.end_piece - 1].end;
+    known.seconds = stage.seconds;
+    known.hop_seconds = stage.hop_seconds;
+    for (const Replica& replica : stage.replicas)
+      known.replicas.push_back({benchmark.devices[replica.device].name, replica.share, replica.memory});
   }
   return plan;
 }
@@ -74,20 +147,29 @@ Json to_json(const Plan& plan) {
   for (const DeviceInfo& device : plan.devices) devices.push_back(to_json(device));
   Json stages = Json::array();
   for (const PlannedStage& stage : plan.stages) {
+    Json replicas = Json::array();
+    for (const PlannedReplica& replica : stage.replicas)
+      replicas.push_back({{"device", replica.device}, {"share", replica.share}, {"memory", replica.memory}});
     stages.push_back({{"name", stage.name},
-                      {"device", stage.device},
+                      {"replicas", replicas},
                       {"begin", stage.begin},
                       {"end", stage.end},
                       {"seconds", stage.seconds},
-                      {"hop_seconds", stage.hop_seconds},
-                      {"memory", stage.memory}});
+                      {"hop_seconds", stage.hop_seconds}});
   }
-  return {{"format", kFormat},       {"version", kVersion},
-          {"model", plan.model},     {"model_hash", plan.model_hash},
-          {"source", plan.source},   {"objective", plan.objective},
-          {"batch", plan.batch},     {"devices", devices},
-          {"stages", stages},        {"return_seconds", plan.return_seconds},
-          {"latency", plan.latency}, {"lower_bound", plan.lower_bound}};
+  return {{"format", kFormat},
+          {"version", kVersion},
+          {"model", plan.model},
+          {"model_hash", plan.model_hash},
+          {"source", plan.source},
+          {"objective", to_string(plan.objective)},
+          {"batch", plan.batch},
+          {"devices", devices},
+          {"stages", stages},
+          {"return_seconds", plan.return_seconds},
+          {"latency", plan.latency},
+          {"period", plan.period},
+          {"lower_bound", plan.lower_bound}};
 }
 
 Plan plan_from_json(const Json& json, const std::string& where) {
@@ -99,19 +181,27 @@ Plan plan_from_json(const Json& json, const std::string& where) {
   plan.model = json_string(json, "model", where);
   plan.model_hash = json_string(json, "model_hash", where);
   plan.source = json_string(json, "source", where);
-  plan.objective = json_string(json, "objective", where);
+  plan.objective = objective_from_string(json_string(json, "objective", where));
   plan.batch = json_integer(json, "batch", where);
   if (plan.batch < 1) fail(ErrorCode::corrupt, "{}: batch is {}, expected at least 1", where, plan.batch);
   for (const Json& device : json_array(json, "devices", where))
     plan.devices.push_back(device_from_json(device, where));
   for (const Json& stage : json_array(json, "stages", where)) {
-    plan.stages.push_back({json_string(stage, "name", where), json_string(stage, "device", where),
-                           json_size(stage, "begin", where), json_size(stage, "end", where),
-                           positive_number(stage, "seconds", where),
-                           positive_number(stage, "hop_seconds", where), json_size(stage, "memory", where)});
+    PlannedStage& known = plan.stages.emplace_back();
+    known.name = json_string(stage, "name", where);
+    known.begin = json_size(stage, "begin", where);
+    known.end = json_size(stage, "end", where);
+    known.seconds = positive_number(stage, "seconds", where);
+    known.hop_seconds = positive_number(stage, "hop_seconds", where);
+    for (const Json& replica : json_array(stage, "replicas", where)) {
+      known.replicas.push_back({json_string(replica, "device", where),
+                                positive_number(replica, "share", where),
+                                json_size(replica, "memory", where)});
+    }
   }
   plan.return_seconds = positive_number(json, "return_seconds", where);
   plan.latency = positive_number(json, "latency", where);
+  plan.period = positive_number(json, "period", where);
   plan.lower_bound = positive_number(json, "lower_bound", where);
   check_stages(plan, where);
   return plan;
@@ -132,22 +222,23 @@ Plan load_plan(const std::filesystem::path& directory) {
 std::string format_plan(const Plan& plan) {
   std::vector<std::vector<std::string>> rows = {
       {"stage", "slice", "machine", "memory", "hop in, ms", "predicted, ms"}};
+  const auto milliseconds = [](double seconds) { return fmt::format("{:.3f}", seconds * 1e3); };
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     const PlannedStage& stage = plan.stages[i];
-    rows.push_back({std::to_string(i + 1), stage.name, stage.device, format_bytes(stage.memory),
-                    fmt::format("{:.3f}", stage.hop_seconds * 1e3),
-                    fmt::format("{:.3f}", stage.seconds * 1e3)});
+    for (const PlannedReplica& replica : stage.replicas) {
+      const bool first = &replica == &stage.replicas.front();
+      std::string machine = replica.device;
+      if (stage.replicas.size() > 1) machine += fmt::format(" ({:.0f} %)", replica.share * 100);
+      rows.push_back({first ? std::to_string(i + 1) : "", first ? stage.name : "", machine,
+                      format_bytes(replica.memory), first ? milliseconds(stage.hop_seconds) : "",
+                      first ? milliseconds(stage.seconds) : ""});
+    }
   }
-  rows.push_back(
-      {"", "back to the source", plan.source, "", fmt::format("{:.3f}", plan.return_seconds * 1e3), ""});
+  rows.push_back({"", "back to the source", plan.source, "", milliseconds(plan.return_seconds), ""});
   std::string text = format_table(rows);
-  text += fmt::format("predicted latency {:.3f} ms for a batch of {}", plan.latency * 1e3, plan.batch);
-  if (plan.lower_bound < plan.latency) {
-    text += fmt::format("; no plan is faster than {:.3f} ms", plan.lower_bound * 1e3);
-  } else {
-    text += "; no plan is faster";
-  }
-  return text + "\n";
+  text += fmt::format("predicted latency {} ms, at most {:.4g} requests/s, for a batch of {}",
+                      milliseconds(plan.latency), plan.period > 0 ? 1 / plan.period : 0, plan.batch);
+  return text + "; " + format_proof(plan) + "\n";
 }
 
 }  // namespace lamina

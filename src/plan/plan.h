@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "plan/least_latency.h"
+#include "plan/objective.h"
 #include "profile/benchmark.h"
 
 #include <cstddef>
@@ -13,30 +14,38 @@
 
 namespace lamina {
 
+// A device that runs a stage.
+struct PlannedReplica {
+  std::string device;
+  double share = 1;          // of the requests
+  std::uint64_t memory = 0;  // bytes
+};
+
 struct PlannedStage {
   std::string name;  // its layers: "block1_conv1 … block3_pool"
-  std::string device;
+  std::vector<PlannedReplica> replicas;
   std::size_t begin = 0;  // positions of cuts of the model
   std::size_t end = 0;
   double seconds = 0;      // predicted time of the stage
   double hop_seconds = 0;  // predicted time of the hop into it
-  std::uint64_t memory = 0;
 };
 
 struct Plan {
   std::string model;
   std::string model_hash;  // of the model.json it was made for
   std::string source;
-  std::string objective = "latency";
+  Objective objective = Objective::latency;
   std::int64_t batch = 1;
   std::vector<DeviceInfo> devices;  // those the plan may use
   std::vector<PlannedStage> stages;
   double return_seconds = 0;
-  double latency = 0;
-  double lower_bound = 0;
+  double latency = 0;      // seconds, predicted
+  double period = 0;       // seconds between answers at the highest rate, predicted
+  double lower_bound = 0;  // of the objective's figure (seconds, bytes, machines): no plan is better
 };
 
-Plan make_plan(const Benchmark& benchmark, const std::string& source, const PlannedPlacement& placement);
+Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective objective,
+               const PlannedPlacement& placement);
 
 Json to_json(const Plan& plan);
 // Error(corrupt) naming `where` for anything that doesn't fit: stages that leave holes, unknown devices.

@@ -97,8 +97,8 @@ TEST(CostModel, KeepsTheLastPieceWhenTheLastDeviceIsTheSource) {
 
 TEST(CostModel, MemoryOfAStageIsItsWeightsItsGreatestActivationsAndItsEnds) {
   const PlacementProblem problem = two_devices();
-  EXPECT_EQ(evaluate(problem, {0, 0}).stages[0].memory, 10U + 20 + 7 + 100 + 1);
-  EXPECT_EQ(evaluate(problem, {0, 1}).stages[1].memory, 20U + 7 + 10 + 1);
+  EXPECT_EQ(evaluate(problem, {0, 0}).stages[0].replicas[0].memory, 10U + 20 + 7 + 100 + 1);
+  EXPECT_EQ(evaluate(problem, {0, 1}).stages[1].replicas[0].memory, 20U + 7 + 10 + 1);
 }
 
 TEST(CostModel, AStageOnADeviceThatIsUsedTwiceCountsTwice) {

@@ -15,9 +15,11 @@ Plan example() {
   plan.model_hash = std::string(64, 'a');
   plan.source = "vm4";
   plan.devices = {{"vm4", "", 1, 1U << 30U, 1U << 29U}, {"pc5", "10.0.0.5:7070", 8, 1U << 31U, 1U << 30U}};
-  plan.stages = {{"conv", "vm4", 0, 2, 0.1, 0.001, 5000}, {"dense", "pc5", 2, 3, 0.2, 0.002, 6000}};
+  plan.stages = {{"conv", {{"vm4", 1, 5000}}, 0, 2, 0.1, 0.001},
+                 {"dense", {{"pc5", 0.75, 6000}, {"vm4", 0.25, 6000}}, 2, 3, 0.2, 0.002}};
   plan.return_seconds = 0.003;
   plan.latency = 0.306;
+  plan.period = 0.15;
   plan.lower_bound = 0.306;
   return plan;
 }
@@ -36,7 +38,11 @@ TEST(Plans, HolesAndUnknownDevicesAreRefused) {
   };
   expect_refused("a hole between stages", [](Json& json) { json["stages"][1]["begin"] = 3; });
   expect_refused("a stage of no pieces", [](Json& json) { json["stages"][1]["end"] = 2; });
-  expect_refused("an unknown device", [](Json& json) { json["stages"][0]["device"] = "pc9"; });
+  expect_refused("an unknown device", [](Json& json) { json["stages"][0]["replicas"][0]["device"] = "pc9"; });
+  expect_refused("shares beyond 1", [](Json& json) { json["stages"][1]["replicas"][0]["share"] = 0.8; });
+  expect_refused("a device twice", [](Json& json) { json["stages"][1]["replicas"][1]["device"] = "pc5"; });
+  expect_refused("no replicas", [](Json& json) { json["stages"][1]["replicas"] = Json::array(); });
+  expect_refused("an unknown objective", [](Json& json) { json["objective"] = "luck"; });
   expect_refused("no stages", [](Json& json) { json["stages"] = Json::array(); });
   expect_refused("another format", [](Json& json) { json["format"] = "x"; });
 }

@@ -1,0 +1,90 @@
+#include "plan/highest_rate.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "plan/pipeline_search.h"
+#include "plan/problem_check.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace lamina {
+
+namespace {
+
+// Periods are equal that differ by less.
+constexpr double kCloseEnough = 1e-9;
+
+Deadline deadline_of(const RateOptions& options) {
+  return Deadline(std::chrono::duration_cast<Clock::duration>(options.time_limit));
+}
+
+// All devices together need so long for a request, and each has at most all of it to do. With replicas a
+// single piece may be divided too.
+double work_bound(const PlacementProblem& problem, std::size_t replicas) {
+  double all = 0;
+  double longest = 0;
+  for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
+    double least = std::numeric_limits<double>::infinity();
+    for (const auto& costs : problem.cost) least = std::min(least, costs[piece].seconds);
+    all += least;
+    longest = std::max(longest, least);
+  }
+  return std::max(all / static_cast<double>(problem.devices.size()), longest / static_cast<double>(replicas));
+}
+
+[[noreturn]] void fail_for_limits(const PlacementProblem& problem, const PipelineSearch& search,
+                                  const RateOptions& options, const Deadline& deadline) {
+  if (!search.find_any({.devices = options.devices}, deadline)) fail_for_memory(problem);
+  fail(ErrorCode::resource_exhausted, "no placement answers within {} ms", options.latency * 1e3);
+}
+
+}  // namespace
+
+PlannedPlacement find_highest_rate(const PlacementProblem& problem, const RateOptions& options) {
+  expect_sound(problem);
+  const PipelineSearch search(problem, options.replicas);
+  const Deadline deadline = deadline_of(options);
+  const auto find = [&](double period) {
+    const PipelineLimits limits{period, options.latency, options.devices};
+    return std::isfinite(options.latency) ? search.find_least_latency(limits, deadline)
+                                          : search.find_any(limits, deadline);
+  };
+  std::optional<Placement> best = find(std::numeric_limits<double>::infinity());
+  if (!best) fail_for_limits(problem, search, options, deadline);
+  PlannedPlacement planned{std::move(*best), work_bound(problem, search.replicas()), true, 0};
+  try {
+    // By halves, then by one last step that proves it.
+    while (planned.lower_bound < planned.placement.period * (1 - kCloseEnough)) {
+      const double gap = 1 - planned.lower_bound / planned.placement.period;
+      const double period = gap > 1e-6 ? (planned.lower_bound + planned.placement.period) / 2
+                                       : planned.placement.period * (1 - kCloseEnough);
+      if (auto found = find(period)) {
+        planned.placement = std::move(*found);
+      } else {
+        planned.lower_bound = period;
+      }
+    }
+    planned.lower_bound = planned.placement.period;
+    if (!std::isfinite(options.latency)) {
+      planned.placement =
+          search
+              .find_least_latency(
+                  {planned.placement.period * (1 + kCloseEnough), options.latency, options.devices}, deadline)
+              .value();
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::deadline_exceeded) throw;
+    planned.proven_best = planned.lower_bound == planned.placement.period;
+  }
+  return planned;
+}
+
+std::optional<Placement> find_least_latency_within(const PlacementProblem& problem, double period,
+                                                   const RateOptions& options) {
+  expect_sound(problem);
+  const PipelineSearch search(problem, options.replicas);
+  return search.find_least_latency({period, options.latency, options.devices}, deadline_of(options));
+}
+
+}  // namespace lamina

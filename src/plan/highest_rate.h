@@ -1,0 +1,31 @@
+// The placement of the highest rate: most answers a second with many requests under way.
+#pragma once
+
+#include "plan/least_latency.h"
+
+#include <chrono>
+#include <cstddef>
+#include <limits>
+#include <optional>
+
+namespace lamina {
+
+struct RateOptions {
+  std::size_t replicas = 1;                                       // of a stage, at most
+  double latency = std::numeric_limits<double>::infinity();       // seconds, at most
+  std::size_t devices = std::numeric_limits<std::size_t>::max();  // machines, at most
+  std::chrono::duration<double> time_limit{10};
+};
+
+// Every machine runs at most one stage (docs/decisions/0007). Of the placements of least period the one of
+// least latency. In the answer `lower_bound` is a period that no such placement goes below.
+//
+// Throws as find_least_latency() does; Error(resource_exhausted) where nothing keeps the latency.
+PlannedPlacement find_highest_rate(const PlacementProblem& problem, const RateOptions& options);
+
+// The placement of least latency that answers every `period` seconds, of at most options.devices machines;
+// nothing where there is none. Error(deadline_exceeded) past the time limit.
+std::optional<Placement> find_least_latency_within(const PlacementProblem& problem, double period,
+                                                   const RateOptions& options);
+
+}  // namespace lamina

@@ -1,0 +1,83 @@
+#include "plan/problem_check.h"
+
+#include "base/error.h"
+#include "base/text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+namespace lamina {
+
+namespace {
+
+void expect_every_piece_runs(const PlacementProblem& problem) {
+  for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
+    const bool runs = std::any_of(problem.cost.begin(), problem.cost.end(),
+                                  [&](const auto& costs) { return std::isfinite(costs[piece].seconds); });
+    if (!runs) {
+      fail(ErrorCode::out_of_memory,
+           "piece '{}' can run on no device: none has the memory, or constraints forbid it",
+           problem.pieces[piece].name);
+    }
+  }
+}
+
+}  // namespace
+
+void expect_sound(const PlacementProblem& problem) {
+  const std::size_t devices = problem.devices.size();
+  const std::size_t pieces = problem.pieces.size();
+  if (devices == 0 || pieces == 0) {
+    fail(ErrorCode::invalid_argument, "a plan of {} pieces for {} devices, expected at least one of each",
+         pieces, devices);
+  }
+  const bool sizes_fit = problem.cost.size() == devices && problem.links.size() == devices &&
+                         problem.cut_bytes.size() == pieces + 1 && problem.source < devices;
+  if (!sizes_fit) fail(ErrorCode::invalid_argument, "the figures for a plan are incomplete");
+  for (std::size_t i = 0; i < devices; ++i) {
+    if (problem.cost[i].size() != pieces || problem.links[i].size() != devices) {
+      fail(ErrorCode::invalid_argument, "device '{}' lacks figures", problem.devices[i].name);
+    }
+    if (!(problem.devices[i].wake >= 0)) {
+      fail(ErrorCode::invalid_argument, "device '{}' wakes in {} s", problem.devices[i].name,
+           problem.devices[i].wake);
+    }
+    for (const PieceCost& cost : problem.cost[i]) {
+      if (std::isnan(cost.seconds) || cost.seconds < 0) {
+        fail(ErrorCode::invalid_argument, "device '{}' has a time of {} s", problem.devices[i].name,
+             cost.seconds);
+      }
+    }
+    for (const LinkCost& link : problem.links[i]) {
+      if (!(link.round_trip >= 0) || !(link.bandwidth >= 0)) {
+        fail(ErrorCode::invalid_argument,
+             "a link of device '{}' has a round trip of {} s and a bandwidth of {} bytes/s",
+             problem.devices[i].name, link.round_trip, link.bandwidth);
+      }
+    }
+  }
+  expect_every_piece_runs(problem);
+}
+
+void fail_for_memory(const PlacementProblem& problem) {
+  std::uint64_t needed = 0;
+  for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
+    std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
+    for (const auto& costs : problem.cost) least = std::min(least, costs[piece].weight_bytes);
+    needed += least;
+  }
+  std::string budgets;
+  for (const PlanDevice& device : problem.devices) {
+    budgets +=
+        fmt::format("{}{} {}", budgets.empty() ? "" : ", ", device.name, format_bytes(device.memory_budget));
+  }
+  fail(ErrorCode::out_of_memory,
+       "no placement fits: the model's weights take {}, beside them each stage needs its activations, "
+       "inputs and outputs; "
+       "memory for plans: {}",
+       format_bytes(needed), budgets);
+}
+
+}  // namespace lamina

@@ -1,0 +1,133 @@
+#include "plan/replica_groups.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace lamina {
+
+namespace {
+
+bool same(const LinkCost& a, const LinkCost& b) {
+  return a.round_trip == b.round_trip && a.bandwidth == b.bandwidth;
+}
+
+bool same(const PieceCost& a, const PieceCost& b) {
+  return a.seconds == b.seconds && a.weight_bytes == b.weight_bytes &&
+         a.activation_bytes == b.activation_bytes;
+}
+
+bool can_be_exchanged(const PlacementProblem& problem, std::size_t a, std::size_t b) {
+  if (a == problem.source || b == problem.source) return false;
+  const PlanDevice& x = problem.devices[a];
+  const PlanDevice& y = problem.devices[b];
+  if (x.memory_budget != y.memory_budget || x.wake != y.wake) return false;
+  const auto& costs = problem.cost[a];
+  if (!std::equal(costs.begin(), costs.end(), problem.cost[b].begin(),
+                  [](const PieceCost& one, const PieceCost& other) { return same(one, other); })) {
+    return false;
+  }
+  for (std::size_t other = 0; other < problem.devices.size(); ++other) {
+    if (other == a || other == b) continue;
+    if (!same(problem.links[a][other], problem.links[b][other])) return false;
+    if (!same(problem.links[other][a], problem.links[other][b])) return false;
+  }
+  return same(problem.links[a][b], problem.links[b][a]) && same(problem.links[a][a], problem.links[b][b]);
+}
+
+// Gives each replica its share; false where no piece can run on all of them.
+bool share_out(const PlacementProblem& problem, std::vector<Replica>& replicas) {
+  std::vector<double> seconds(replicas.size(), 0);
+  for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
+    const bool runs = std::all_of(replicas.begin(), replicas.end(), [&](const Replica& replica) {
+      return std::isfinite(problem.cost[replica.device][piece].seconds);
+    });
+    if (!runs) continue;
+    for (std::size_t i = 0; i < replicas.size(); ++i)
+      seconds[i] += problem.cost[replicas[i].device][piece].seconds;
+  }
+  double speeds = 0;
+  for (const double time : seconds) speeds += time > 0 ? 1 / time : 0;
+  if (replicas.size() == 1) return true;
+  if (speeds == 0) return false;
+  for (std::size_t i = 0; i < replicas.size(); ++i) {
+    if (seconds[i] == 0) return false;
+    replicas[i].share = 1 / seconds[i] / speeds;
+  }
+  return true;
+}
+
+}  // namespace
+
+DeviceKinds find_kinds(const PlacementProblem& problem) {
+  DeviceKinds kinds;
+  for (std::size_t device = 0; device < problem.devices.size(); ++device) {
+    const auto known = std::find_if(kinds.members.begin(), kinds.members.end(), [&](const auto& members) {
+      return std::all_of(members.begin(), members.end(),
+                         [&](std::size_t member) { return can_be_exchanged(problem, member, device); });
+    });
+    if (known != kinds.members.end()) {
+      known->push_back(device);
+    } else {
+      kinds.members.push_back({device});
+    }
+  }
+  return kinds;
+}
+
+StateSpace::StateSpace(const DeviceKinds& kinds) {
+  for (const auto& members : kinds.members) {
+    stride_.push_back(size_);
+    radix_.push_back(members.size() + 1);
+    size_ *= members.size() + 1;
+  }
+}
+
+std::size_t StateSpace::state_of(const std::vector<std::size_t>& counts) const {
+  return std::inner_product(counts.begin(), counts.end(), stride_.begin(), std::size_t{0});
+}
+
+bool StateSpace::has_room(std::size_t state, const ReplicaGroup& group) const {
+  for (std::size_t kind = 0; kind < radix_.size(); ++kind) {
+    if (count(state, kind) + group.counts[kind] >= radix_[kind]) return false;
+  }
+  return true;
+}
+
+bool StateSpace::holds(std::size_t state, const ReplicaGroup& group) const {
+  for (std::size_t kind = 0; kind < radix_.size(); ++kind) {
+    if (count(state, kind) < group.counts[kind]) return false;
+  }
+  return true;
+}
+
+std::vector<ReplicaGroup> make_groups(const PlacementProblem& problem, const DeviceKinds& kinds,
+                                      const StateSpace& states, std::size_t largest) {
+  std::vector<ReplicaGroup> groups;
+  std::vector<std::size_t> counts(kinds.members.size(), 0);
+  const auto next_counts = [&] {
+    for (std::size_t kind = 0; kind < counts.size(); ++kind) {
+      const std::size_t devices = std::accumulate(counts.begin(), counts.end(), std::size_t{0});
+      if (counts[kind] < kinds.members[kind].size() && devices < largest) {
+        ++counts[kind];
+        return true;
+      }
+      counts[kind] = 0;
+    }
+    return false;
+  };
+  while (next_counts()) {
+    ReplicaGroup group;
+    group.counts = counts;
+    group.state = states.state_of(counts);
+    for (std::size_t kind = 0; kind < counts.size(); ++kind) {
+      for (std::size_t i = 0; i < counts[kind]; ++i) group.replicas.push_back({kinds.members[kind][i]});
+    }
+    if (share_out(problem, group.replicas)) groups.push_back(std::move(group));
+  }
+  std::sort(groups.begin(), groups.end(),
+            [](const ReplicaGroup& a, const ReplicaGroup& b) { return a.state < b.state; });
+  return groups;
+}
+
+}  // namespace lamina

@@ -1,0 +1,195 @@
+#include "plan/highest_rate.h"
+
+#include "base/error.h"
+#include "plan/pipelines.h"
+#include "plan/random_problem.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <random>
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace lamina {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+struct Truth {
+  double period = kInfinity;
+  double latency = kInfinity;  // the least at that period
+};
+
+Truth best_rate(const PlacementProblem& problem, std::size_t replicas, double latency_limit,
+                std::size_t devices) {
+  Truth best;
+  for_every_pipeline(problem, replicas, [&](const Placement& placement) {
+    std::size_t used = 0;
+    for (const PlacedStage& stage : placement.stages) used += stage.replicas.size();
+    if (placement.latency > latency_limit || used > devices) return;
+    if (placement.period < best.period * (1 - 1e-9)) best = {placement.period, placement.latency};
+    if (placement.period <= best.period * (1 + 1e-9))
+      best.latency = std::min(best.latency, placement.latency);
+  });
+  return best;
+}
+
+double least_latency(const PlacementProblem& problem, std::size_t replicas, double period) {
+  double best = kInfinity;
+  for_every_pipeline(problem, replicas, [&](const Placement& placement) {
+    if (placement.period <= period) best = std::min(best, placement.latency);
+  });
+  return best;
+}
+
+struct Case {
+  RandomProblemOptions problem;
+  std::size_t replicas = 1;
+  bool repeated = false;
+  unsigned seed = 1;
+  int count = 1000;
+};
+
+class HighestRate : public testing::TestWithParam<Case> {};
+
+TEST_P(HighestRate, EqualsBruteForce) {
+  std::mt19937 random(GetParam().seed);
+  int divided = 0;
+  int replicated = 0;
+  int impossible = 0;
+  for (int i = 0; i < GetParam().count; ++i) {
+    PlacementProblem problem = random_problem(random, GetParam().problem);
+    if (GetParam().repeated) repeat_devices(problem, random);
+    const Truth truth = best_rate(problem, GetParam().replicas, kInfinity, 99);
+    if (truth.period == kInfinity) {
+      ++impossible;
+      EXPECT_THROW(find_highest_rate(problem, {.replicas = GetParam().replicas}), Error) << "case " << i;
+      continue;
+    }
+    const PlannedPlacement found = find_highest_rate(problem, {.replicas = GetParam().replicas});
+    ASSERT_TRUE(is_feasible(problem, found.placement)) << "case " << i;
+    EXPECT_TRUE(found.proven_best);
+    EXPECT_NEAR(found.placement.period / truth.period, 1, 1e-8) << "case " << i;
+    EXPECT_NEAR(found.placement.latency / truth.latency, 1, 1e-6) << "case " << i;
+    EXPECT_NEAR(found.lower_bound / truth.period, 1, 1e-8);
+    std::set<std::size_t> used;
+    for (const PlacedStage& stage : found.placement.stages) {
+      for (const Replica& replica : stage.replicas) EXPECT_TRUE(used.insert(replica.device).second);
+      if (stage.replicas.size() > 1) ++replicated;
+    }
+    if (found.placement.stages.size() > 1) ++divided;
+  }
+  EXPECT_GT(divided + replicated, GetParam().count / 10);
+  if (GetParam().replicas > 1) {
+    EXPECT_GT(replicated, GetParam().count / 20);
+  }
+  if (GetParam().problem.tightness < 0.7) {
+    EXPECT_GT(impossible, GetParam().count / 50);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Random, HighestRate,
+                         testing::Values(Case{{.tightness = 10}, 1, false, 1, 1000},
+                                         Case{{.tightness = 1}, 1, false, 2, 1000},
+                                         Case{{.tightness = 0.5}, 1, true, 3, 1000},
+                                         Case{{.tightness = 1, .forbidden = 0.2}, 1, true, 4, 1000},
+                                         Case{{.tightness = 10}, 4, false, 5, 300},
+                                         Case{{.tightness = 1}, 3, true, 6, 300},
+                                         Case{{.tightness = 1, .forbidden = 0.2}, 2, true, 7, 300}));
+
+// Links so slow that requests, answers and the source's own stage crowd its link.
+TEST(HighestRate, EqualsBruteForceWhereTheSourcesLinkIsTheBottleneck) {
+  std::mt19937 random(8);
+  int in_the_middle = 0;
+  for (int i = 0; i < 1000; ++i) {
+    PlacementProblem problem = random_problem(random, {.tightness = 3, .forbidden = 0.3});
+    for (auto& row : problem.links) {
+      for (LinkCost& link : row) link.bandwidth /= 10;
+    }
+    const std::size_t replicas = i % 3 == 0 ? 2 : 1;
+    const Truth truth = best_rate(problem, replicas, kInfinity, 99);
+    if (truth.period == kInfinity) continue;
+    const PlannedPlacement found = find_highest_rate(problem, {.replicas = replicas});
+    EXPECT_NEAR(found.placement.period / truth.period, 1, 1e-8) << "case " << i;
+    const auto& stages = found.placement.stages;
+    for (std::size_t stage = 1; stage + 1 < stages.size(); ++stage) {
+      for (const Replica& replica : stages[stage].replicas)
+        in_the_middle += replica.device == problem.source ? 1 : 0;
+    }
+  }
+  EXPECT_GT(in_the_middle, 10);
+}
+
+TEST(HighestRate, KeepsALatencyAndANumberOfDevices) {
+  std::mt19937 random(9);
+  int bound = 0;
+  int impossible = 0;
+  for (int i = 0; i < 500; ++i) {
+    const PlacementProblem problem = random_problem(random, {.tightness = 1.5});
+    const double fastest = least_latency(problem, 1, kInfinity);
+    if (fastest == kInfinity) continue;
+    const double limit = fastest * std::uniform_real_distribution<double>(0.95, 1.3)(random);
+    const std::size_t devices = static_cast<std::size_t>(i % 3 + 1);
+    const Truth free = best_rate(problem, 1, kInfinity, 99);
+    const Truth truth = best_rate(problem, 1, limit, devices);
+    const RateOptions options{.latency = limit, .devices = devices};
+    if (truth.period == kInfinity) {
+      ++impossible;
+      EXPECT_THROW(find_highest_rate(problem, options), Error) << "case " << i;
+      continue;
+    }
+    const PlannedPlacement found = find_highest_rate(problem, options);
+    EXPECT_NEAR(found.placement.period / truth.period, 1, 1e-8) << "case " << i;
+    EXPECT_LE(found.placement.latency, limit);
+    if (truth.period > free.period * 1.001) ++bound;
+  }
+  EXPECT_GT(bound, 50);
+  EXPECT_GT(impossible, 10);
+}
+
+TEST(LeastLatencyWithinAPeriod, EqualsBruteForce) {
+  std::mt19937 random(10);
+  int slower = 0;
+  int impossible = 0;
+  for (int i = 0; i < 500; ++i) {
+    PlacementProblem problem = random_problem(random, {.tightness = 1.5});
+    if (i % 2 == 0) repeat_devices(problem, random);
+    const std::size_t replicas = i % 4 == 3 ? 3 : 1;
+    const double free = least_latency(problem, replicas, kInfinity);
+    if (free == kInfinity) continue;
+    const double best_period = best_rate(problem, replicas, kInfinity, 99).period;
+    const double period = best_period * std::uniform_real_distribution<double>(0.9, 1.6)(random);
+    const double truth = least_latency(problem, replicas, period);
+    const auto found = find_least_latency_within(problem, period, {.replicas = replicas});
+    ASSERT_EQ(found.has_value(), truth != kInfinity) << "case " << i;
+    if (!found) {
+      ++impossible;
+      continue;
+    }
+    EXPECT_NEAR(found->latency / truth, 1, 1e-8) << "case " << i;
+    EXPECT_LE(found->period, period * (1 + 1e-9));
+    if (truth > free * 1.001) ++slower;
+  }
+  EXPECT_GT(slower, 50);
+  EXPECT_GT(impossible, 10);
+}
+
+// PipeEdge's public scheduler answers 20 s here.
+TEST(HighestRate, TwoFastAndTwoSlowHostsWithEightLayersTakeFourSeconds) {
+  PlacementProblem problem;
+  for (const char* name : {"fast1", "fast2", "slow1", "slow2"}) {
+    problem.devices.push_back({name, 1U << 30U});
+    problem.cost.push_back(std::vector<PieceCost>(8, {name[0] == 'f' ? 1.0 : 10.0, 1, 1}));
+    problem.links.push_back(std::vector<LinkCost>(4, {0, 1e12}));
+  }
+  for (int i = 0; i < 8; ++i) problem.pieces.push_back({"layer" + std::to_string(i)});
+  problem.cut_bytes.assign(9, 1);
+  EXPECT_DOUBLE_EQ(find_highest_rate(problem, {}).placement.period, 4);
+  // Every stage on both fast hosts does no better here, and slow ones help: a tenth of the speed each.
+  EXPECT_NEAR(find_highest_rate(problem, {.replicas = 4}).placement.period, 8 / 2.2, 1e-9);
+}
+
+}  // namespace
+}  // namespace lamina

@@ -264,9 +264,8 @@ class Search {
            looked_at);
     }
     const Placement& best =
-        *std::min_element(found.begin(), found.end(), [](const Placement& a, const Placement& b) {
-          return a.latency < b.latency;
-        });
+        *std::min_element(found.begin(), found.end(),
+                          [](const Placement& a, const Placement& b) { return a.latency < b.latency; });
     lower_bound = std::max(lower_bound, prices_.lower_bound);
     return {best, lower_bound, best.latency <= lower_bound, looked_at};
   }

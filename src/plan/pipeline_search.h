@@ -8,35 +8,24 @@
 // by requests, answers and its stage.
 #pragma once
 
-#include "base/clock.h"
-#include "plan/cost_model.h"
+#include "plan/pipeline_limits.h"
+#include "plan/pipeline_tables.h"
 
 #include <cstddef>
-#include <limits>
-#include <memory>
 #include <optional>
 
 namespace lamina {
 
-struct PipelineLimits {
-  double period = std::numeric_limits<double>::infinity();   // seconds
-  double latency = std::numeric_limits<double>::infinity();  // seconds
-  std::size_t devices = std::numeric_limits<std::size_t>::max();
-};
-
 class PipelineSearch {
  public:
   // Stages have up to `replicas` replicas, or fewer where there would be too many groups of devices; see
-  // replicas().
+  // replicas(). `problem` must outlive the search.
   PipelineSearch(const PlacementProblem& problem, std::size_t replicas);
-  ~PipelineSearch();
-  PipelineSearch(const PipelineSearch&) = delete;
-  PipelineSearch& operator=(const PipelineSearch&) = delete;
 
   // Whether the problem is small enough; without it nothing else may be called.
   static bool is_small_enough(const PlacementProblem& problem);
   // The replicas a stage may have in this search.
-  std::size_t replicas() const;
+  std::size_t replicas() const { return tables_.replicas; }
 
   // A pipeline within limits.period and limits.devices; limits.latency is left aside. Nothing where there is
   // none. Error(deadline_exceeded) once `deadline` has passed.
@@ -45,8 +34,10 @@ class PipelineSearch {
   std::optional<Placement> find_least_latency(const PipelineLimits& limits, const Deadline& deadline) const;
 
  private:
-  class Implementation;
-  std::unique_ptr<Implementation> implementation_;
+  template <typename Relaxed>
+  std::optional<Placement> branch(double period, const Relaxed& relaxed, bool any) const;
+
+  PipelineTables tables_;
 };
 
 }  // namespace lamina

@@ -1,0 +1,29 @@
+// What a hop between two groups of devices keeps busy.
+#pragma once
+
+#include "plan/cost_model.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace lamina {
+
+// Seconds a byte: of the source's link either way, and the most of any other device's.
+struct HopLoad {
+  double other = 0;
+  double source_sending = 0;
+  double source_receiving = 0;
+  double round_trip = 0;  // mean over the shares, seconds
+  double transfer = 0;    // mean over the shares, seconds a byte
+};
+
+HopLoad load_of(const PlacementProblem& problem, const std::vector<Replica>& from,
+                const std::vector<Replica>& to);
+
+// seconds × bytes, where nothing is sent in no time over any link.
+double times(double seconds, std::uint64_t bytes);
+
+// The mean time of the hop.
+double hop_seconds(const HopLoad& hop, std::uint64_t bytes);
+
+}  // namespace lamina

@@ -24,11 +24,12 @@ std::string_view to_string(Objective objective) {
   fail(ErrorCode::internal, "an objective without a name");
 }
 
-Objective objective_from_string(std::string_view name) {
+Objective objective_from_string(std::string_view name, std::string_view where) {
   for (const auto& [objective, known] : kNames) {
     if (known == name) return objective;
   }
-  fail(ErrorCode::invalid_argument, "objective '{}', expected latency, throughput, memory or devices", name);
+  fail(ErrorCode::invalid_argument, "{}: objective '{}', expected latency, throughput, memory or devices", where,
+       name);
 }
 
 }  // namespace lamina

@@ -14,7 +14,7 @@ enum class Objective {
 };
 
 std::string_view to_string(Objective objective);
-// Error(invalid_argument) that lists what there is.
-Objective objective_from_string(std::string_view name);
+// Error(invalid_argument) that names `where` and lists what there is.
+Objective objective_from_string(std::string_view name, std::string_view where);
 
 }  // namespace lamina

@@ -181,7 +181,7 @@ Plan plan_from_json(const Json& json, const std::string& where) {
   plan.model = json_string(json, "model", where);
   plan.model_hash = json_string(json, "model_hash", where);
   plan.source = json_string(json, "source", where);
-  plan.objective = objective_from_string(json_string(json, "objective", where));
+  plan.objective = objective_from_string(json_string(json, "objective", where), where);
   plan.batch = json_integer(json, "batch", where);
   if (plan.batch < 1) fail(ErrorCode::corrupt, "{}: batch is {}, expected at least 1", where, plan.batch);
   for (const Json& device : json_array(json, "devices", where))

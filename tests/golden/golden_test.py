@@ -103,28 +103,42 @@ def names_of(model) -> list[str]:
     return [getattr(tensor, "_keras_history")[0].name for tensor in model.inputs]
 
 
-def save_answers(model, folder: pathlib.Path, batches=(1, 5), open_sizes=()) -> dict:
+def save_answers(model, folder: pathlib.Path, batches=(1, 5), open_sizes=(), truth=None) -> dict:
+    """`truth` answers for the model where it is given."""
     for batch in batches:
         arrays = inputs_of(model, batch, batch, open_sizes)
-        outputs = flatten(call(model, arrange(model, arrays), training=False))
+        outputs = flatten(call(truth or model, arrange(model, arrays), training=False))
         for i, array in enumerate(arrays):
             numpy.save(folder / f"input_{batch}_{i}.npy", array)
         for i, output in enumerate(outputs):
-            array = numpy.asarray(output)
+            array = numpy.asarray(output, "float32" if truth else None)
             assert numpy.isfinite(array).all() and numpy.abs(array).max() > 1e-6, "a golden that shows nothing"
             numpy.save(folder / f"output_{batch}_{i}.npy", array)
     shapes = {name: [-1, *array.shape[1:]] for name, array in zip(names_of(model), arrays)} if open_sizes else {}
     return {"batches": list(batches), "inputs": names_of(model), "input_shape": shapes}
 
 
-def save_model(model, folder: pathlib.Path, files: list[str], open_sizes=()) -> dict:
+def in_float64(keras, build, model):
+    """The same model computed in float64. The deepest networks need it: in float32 Keras itself is off by about the
+    difference that is allowed."""
+    keras.config.set_dtype_policy("float64")
+    try:
+        double = build()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    double.set_weights(model.get_weights())
+    return double
+
+
+def save_model(model, folder: pathlib.Path, files: list[str], open_sizes=(), truth_of=None) -> dict:
     folder.mkdir(parents=True)
     # Batch statistics are taken over the pictures that are asked about, too: they hold for no others.
     samples = [inputs_of(model, batch, seed, open_sizes) for batch, seed in ((1, 1), (5, 5), (8, 99))]
     randomize(model, arrange(model, [numpy.concatenate(arrays) for arrays in zip(*samples)]))
     for file in files:
         model.save(folder / file)
-    return {"files": files, **save_answers(model, folder, open_sizes=open_sizes)}
+    truth = truth_of(model) if truth_of else None
+    return {"files": files, **save_answers(model, folder, open_sizes=open_sizes, truth=truth)}
 
 
 def run_zoo(runner: Runner, keras, files: list[str], only: str | None) -> None:
@@ -173,7 +187,12 @@ def run_applications(runner: Runner, version: int, size: str, shard: str, only: 
             arguments["input_shape"] = (edge, edge, 3)
         elif name.startswith("MobileNetV3"):
             arguments["input_shape"] = (224, 224, 3)
-        runner.run(name, lambda folder: save_model(getattr(keras.applications, name)(**arguments), folder, [file]), 10)
+
+        def build():
+            return getattr(keras.applications, name)(**arguments)
+
+        truth_of = (lambda model: in_float64(keras, build, model)) if name in LARGE else None
+        runner.run(name, lambda folder: save_model(build(), folder, [file], truth_of=truth_of), 10)
 
 
 def main() -> int:

@@ -41,7 +41,7 @@ double carry(const PlacementProblem& problem, const std::vector<Replica>& from,
 
 double transfer_seconds(const LinkCost& link, std::uint64_t bytes) {
   if (bytes == 0) return 0;
-  if (!(link.bandwidth > 0)) return std::numeric_limits<double>::infinity();
+  if (!(link.bandwidth > 0) || bytes > link.max_bytes) return std::numeric_limits<double>::infinity();
   return static_cast<double>(bytes) / link.bandwidth;
 }
 
@@ -103,13 +103,39 @@ Placement evaluate(const PlacementProblem& problem, const std::vector<std::size_
   return evaluate(problem, std::move(stages));
 }
 
-bool is_feasible(const PlacementProblem& problem, const Placement& placement) {
-  std::vector<std::uint64_t> used(problem.devices.size(), 0);
+bool uses(const Placement& placement, std::size_t device) {
+  return std::any_of(placement.stages.begin(), placement.stages.end(), [&](const PlacedStage& stage) {
+    return std::any_of(stage.replicas.begin(), stage.replicas.end(),
+                       [&](const Replica& replica) { return replica.device == device; });
+  });
+}
+
+std::vector<std::uint64_t> memory_of_devices(const PlacementProblem& problem, const Placement& placement) {
+  std::vector<std::uint64_t> memory(problem.devices.size(), 0);
   for (const PlacedStage& stage : placement.stages) {
-    for (const Replica& replica : stage.replicas) used[replica.device] += replica.memory;
+    for (const Replica& replica : stage.replicas) memory[replica.device] += replica.memory;
   }
+  return memory;
+}
+
+double device_seconds(const PlacementProblem& problem, const Placement& placement, std::size_t device) {
+  double seconds = 0;
+  for (const PlacedStage& stage : placement.stages) {
+    for (const Replica& replica : stage.replicas) {
+      if (replica.device != device) continue;
+      seconds += replica.share * problem.devices[device].wake;
+      for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece)
+        seconds += replica.share * problem.cost[device][piece].seconds;
+    }
+  }
+  return seconds;
+}
+
+bool is_feasible(const PlacementProblem& problem, const Placement& placement) {
+  const std::vector<std::uint64_t> used = memory_of_devices(problem, placement);
   for (std::size_t device = 0; device < used.size(); ++device) {
     if (used[device] > problem.devices[device].memory_budget) return false;
+    if (problem.devices[device].required && !uses(placement, device)) return false;
   }
   return std::isfinite(placement.latency);
 }

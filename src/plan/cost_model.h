@@ -21,6 +21,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct PlanDevice {
   std::string name;
   std::uint64_t memory_budget = 0;  // bytes
   double wake = 0;                  // seconds that each stage takes besides its pieces
+  bool required = false;            // a placement has to use it
 };
 
 struct PlanPiece {
@@ -44,8 +46,9 @@ struct PieceCost {
 };
 
 struct LinkCost {
-  double round_trip = 0;  // seconds
-  double bandwidth = 0;   // bytes a second
+  double round_trip = 0;                                                // seconds
+  double bandwidth = 0;                                                 // bytes a second
+  std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max();  // that a hop may carry
 };
 
 struct PlacementProblem {
@@ -79,7 +82,7 @@ struct Placement {
   double period = 0;          // seconds between two answers at most requests a second
 };
 
-// How long a link is busy with so many bytes: infinitely where it has no bandwidth.
+// How long a link is busy with so many bytes: infinitely where it has no bandwidth or may not carry them.
 double transfer_seconds(const LinkCost& link, std::uint64_t bytes);
 double hop_seconds(const LinkCost& link, std::uint64_t bytes);
 
@@ -93,7 +96,14 @@ Placement evaluate(const PlacementProblem& problem, std::vector<PlacedStage> sta
 // The same for pieces assigned to devices (device_of[piece]).
 Placement evaluate(const PlacementProblem& problem, const std::vector<std::size_t>& device_of);
 
-// Whether every device's memory suffices and every piece can run where it is.
+// Whether the placement has a stage on the device.
+bool uses(const Placement& placement, std::size_t device);
+// The memory that it takes of each device, bytes.
+std::vector<std::uint64_t> memory_of_devices(const PlacementProblem& problem, const Placement& placement);
+// Of a request's time, what passes on the device: its pieces and waking, by its share of requests.
+double device_seconds(const PlacementProblem& problem, const Placement& placement, std::size_t device);
+
+// Whether every device's memory suffices, every piece can run where it is, and all required devices are used.
 bool is_feasible(const PlacementProblem& problem, const Placement& placement);
 
 }  // namespace lamina

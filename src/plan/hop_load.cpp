@@ -25,6 +25,7 @@ HopLoad load_of(const PlacementProblem& problem, const std::vector<Replica>& fro
       const double share = sender.share * to[i].share;
       const double busy = share * seconds_per_byte(link);
       load.round_trip += share * link.round_trip;
+      load.max_bytes = std::min(load.max_bytes, link.max_bytes);
       load.transfer += busy;
       if (sender.device == to[i].device) {
         load.other = std::max(load.other, busy);

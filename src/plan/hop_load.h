@@ -4,6 +4,7 @@
 #include "plan/cost_model.h"
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace lamina {
@@ -15,6 +16,7 @@ struct HopLoad {
   double source_receiving = 0;
   double round_trip = 0;  // mean over the shares, seconds
   double transfer = 0;    // mean over the shares, seconds a byte
+  std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max();
 };
 
 HopLoad load_of(const PlacementProblem& problem, const std::vector<Replica>& from,

@@ -36,6 +36,7 @@ struct Label {
   // the greatest activations, which a later piece may exceed.
   std::uint64_t fixed = 0;
   std::uint64_t activations = 0;
+  std::uint64_t required = 0;  // devices that have to be used and are, as bits
 };
 
 class Search {
@@ -47,6 +48,7 @@ class Search {
         pieces_(problem.pieces.size()),
         completion_(problem, std::vector<double>(devices_, 0)),
         fronts_((pieces_ + 1) * devices_) {
+    number_required_devices();
     find_tight_devices();
     if (tight_ > 0) {
       prices_ = find_memory_prices(problem, kPriceRounds);
@@ -89,6 +91,16 @@ class Search {
     return a > b;
   }
 
+  void number_required_devices() {
+    std::size_t count = 0;
+    for (const PlanDevice& device : problem_.devices) {
+      required_.push_back(device.required ? std::uint64_t{1} << count++ : 0);
+      if (count > 63)
+        fail(ErrorCode::unsupported, "{} devices that have to be used, expected at most 63", count);
+    }
+    all_required_ = (std::uint64_t{1} << count) - 1;
+  }
+
   // Devices that could hold everything at once never limit anything, so their memory needs no comparing.
   void find_tight_devices() {
     std::uint64_t traffic = 0;
@@ -116,6 +128,7 @@ class Search {
   }
 
   bool fits(const Label& label) const {
+    if (label.pieces == pieces_ && label.required != all_required_) return false;
     if (!is_tight(label.device)) return true;
     std::uint64_t memory = label.fixed + label.activations;
     // At the end of the model the stage's output is known to be needed.
@@ -131,6 +144,7 @@ class Search {
     label.device = static_cast<std::uint32_t>(device);
     label.fixed = problem_.waiting_inputs * problem_.cut_bytes[0] + cost.weight_bytes;
     label.activations = cost.activation_bytes;
+    label.required = required_[device];
     if (!std::isfinite(label.latency + completion_.at(1, device)) || !fits(label)) return kNoParent;
     const std::size_t id = add(label, kNoParent);
     labels_[id].bound = bound_of(id);
@@ -164,6 +178,7 @@ class Search {
     label.pieces = before.pieces + 1;
     label.device = static_cast<std::uint32_t>(device);
     label.latency += cost.seconds;
+    label.required |= required_[device];
     const std::uint64_t crossing = problem_.cut_bytes[before.pieces];
     std::uint64_t ended = 0;
     if (device == before.device) {
@@ -190,7 +205,7 @@ class Search {
   bool dominates(std::size_t a, std::size_t b) {
     const Label& x = labels_[a];
     const Label& y = labels_[b];
-    if (x.latency > y.latency) return false;
+    if (x.latency > y.latency || (y.required & ~x.required) != 0) return false;
     if (is_tight(x.device) && (x.fixed > y.fixed || x.activations > y.activations)) return false;
     for (std::size_t device = 0; device < devices_; ++device) {
       if (device == x.device || !is_tight(device)) continue;
@@ -277,7 +292,9 @@ class Search {
   CompletionBound completion_;
   MemoryPrices prices_;
   std::optional<CompletionBound> priced_completion_;  // where a device is tight
-  std::vector<std::size_t> tight_of_;                 // the place of a tight device in a row of memory_
+  std::vector<std::uint64_t> required_;               // by device: its bit
+  std::uint64_t all_required_ = 0;
+  std::vector<std::size_t> tight_of_;  // the place of a tight device in a row of memory_
   std::size_t tight_ = 0;
   std::vector<Label> labels_;
   std::vector<std::uint64_t> memory_;  // of ended stages: a row a label, a column a tight device

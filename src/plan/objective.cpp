@@ -28,8 +28,8 @@ Objective objective_from_string(std::string_view name, std::string_view where) {
   for (const auto& [objective, known] : kNames) {
     if (known == name) return objective;
   }
-  fail(ErrorCode::invalid_argument, "{}: objective '{}', expected latency, throughput, memory or devices", where,
-       name);
+  fail(ErrorCode::invalid_argument, "{}: objective '{}', expected latency, throughput, memory or devices",
+       where, name);
 }
 
 }  // namespace lamina

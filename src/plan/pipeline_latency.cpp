@@ -43,7 +43,7 @@ class Search {
         groups_of_[state].push_back(static_cast<std::uint32_t>(group));
         const double whole =
             ways_of(state, group)[tables_.pieces].latency + prices_.least[tables_.pieces][group];
-        if (whole < best && whole <= most_) {
+        if (whole < best && whole <= most_ && tables_.states.holds(state, tables_.required)) {
           best = whole;
           best_at = {state, group};
         }

@@ -24,7 +24,8 @@ class Reach {
       for (std::size_t group = 0; group < tables_.groups.size(); ++group) {
         if (!tables_.states.holds(state, tables_.groups[group]) || !fill(state, group)) continue;
         groups_of_[state].push_back(static_cast<std::uint32_t>(group));
-        if (allowed_.lasts[group] && has(state, group, tables_.pieces)) return trace(state, group);
+        const bool complete = allowed_.lasts[group] && tables_.states.holds(state, tables_.required);
+        if (complete && has(state, group, tables_.pieces)) return trace(state, group);
       }
     }
     return std::nullopt;

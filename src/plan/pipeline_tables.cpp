@@ -44,6 +44,17 @@ std::size_t most_replicas(const DeviceKinds& kinds, std::size_t wanted) {
   return 1;
 }
 
+ReplicaGroup required_of(const PlacementProblem& problem, const DeviceKinds& kinds) {
+  ReplicaGroup required;
+  for (const auto& members : kinds.members) {
+    required.counts.push_back(
+        static_cast<std::size_t>(std::count_if(members.begin(), members.end(), [&](std::size_t device) {
+          return problem.devices[device].required;
+        })));
+  }
+  return required;
+}
+
 // The ends of stages that begin at each cut, for one group.
 std::vector<CutSet> ends_within(const GroupTable& table, std::size_t pieces, double period) {
   std::vector<CutSet> ends(pieces, CutSet(pieces + 1));
@@ -63,11 +74,11 @@ std::vector<CutSet> ends_within(const GroupTable& table, std::size_t pieces, dou
 }
 
 bool can_begin(const HopLoad& in, std::uint64_t bytes, double period) {
-  return std::isfinite(in.round_trip) &&
+  return std::isfinite(in.round_trip) && bytes <= in.max_bytes &&
          std::max({times(in.other, bytes), times(in.source_sending, bytes)}) <= period;
 }
 bool can_end(const HopLoad& out, std::uint64_t bytes, double period) {
-  return std::isfinite(out.round_trip) &&
+  return std::isfinite(out.round_trip) && bytes <= out.max_bytes &&
          std::max({times(out.other, bytes), times(out.source_receiving, bytes)}) <= period;
 }
 
@@ -79,7 +90,8 @@ PipelineTables::PipelineTables(const PlacementProblem& of, std::size_t wanted)
       kinds(find_kinds(of)),
       states(kinds),
       replicas(most_replicas(kinds, wanted)),
-      groups(make_groups(of, kinds, states, replicas)) {
+      groups(make_groups(of, kinds, states, replicas)),
+      required(required_of(of, kinds)) {
   std::vector<std::vector<CutSet>> fits;  // by kind
   for (const auto& members : kinds.members) fits.push_back(fits_of(members.front()));
   for (const ReplicaGroup& group : groups) of_group.push_back(table_of(group, fits));
@@ -171,7 +183,7 @@ const CutSet& PipelineTables::cuts_within(const HopLoad& hop, double period, dou
   while (low < high) {
     const std::size_t middle = (low + high) / 2;
     const std::uint64_t bytes = problem.cut_bytes[by_bytes[middle]];
-    const bool fits = times(hop.other, bytes) <= period &&
+    const bool fits = bytes <= hop.max_bytes && times(hop.other, bytes) <= period &&
                       times(hop.source_sending, bytes) + sending <= period &&
                       times(hop.source_receiving, bytes) + receiving <= period;
     if (fits) {

@@ -69,6 +69,7 @@ struct PipelineTables {
   StateSpace states;
   std::size_t replicas;
   std::vector<ReplicaGroup> groups;
+  ReplicaGroup required;  // devices that a pipeline has to use
   std::vector<GroupTable> of_group;
   std::vector<std::vector<HopLoad>> hops;     // [from][to]
   std::vector<std::vector<bool>> fit_beside;  // [from][to]: whether there are devices for both

@@ -9,7 +9,7 @@ namespace lamina {
 namespace {
 
 bool same(const LinkCost& a, const LinkCost& b) {
-  return a.round_trip == b.round_trip && a.bandwidth == b.bandwidth;
+  return a.round_trip == b.round_trip && a.bandwidth == b.bandwidth && a.max_bytes == b.max_bytes;
 }
 
 bool same(const PieceCost& a, const PieceCost& b) {
@@ -21,7 +21,7 @@ bool can_be_exchanged(const PlacementProblem& problem, std::size_t a, std::size_
   if (a == problem.source || b == problem.source) return false;
   const PlanDevice& x = problem.devices[a];
   const PlanDevice& y = problem.devices[b];
-  if (x.memory_budget != y.memory_budget || x.wake != y.wake) return false;
+  if (x.memory_budget != y.memory_budget || x.wake != y.wake || x.required != y.required) return false;
   const auto& costs = problem.cost[a];
   if (!std::equal(costs.begin(), costs.end(), problem.cost[b].begin(),
                   [](const PieceCost& one, const PieceCost& other) { return same(one, other); })) {
@@ -101,22 +101,28 @@ bool StateSpace::holds(std::size_t state, const ReplicaGroup& group) const {
   return true;
 }
 
+void for_each_group(const DeviceKinds& kinds, std::size_t largest,
+                    const std::function<void(const std::vector<std::size_t>& counts)>& visit) {
+  std::vector<std::size_t> counts(kinds.members.size(), 0);
+  std::size_t devices = 0;
+  std::size_t kind = 0;
+  while (kind < counts.size()) {
+    if (counts[kind] < kinds.members[kind].size() && devices < largest) {
+      ++counts[kind];
+      ++devices;
+      kind = 0;
+      visit(counts);
+    } else {
+      devices -= counts[kind];
+      counts[kind++] = 0;
+    }
+  }
+}
+
 std::vector<ReplicaGroup> make_groups(const PlacementProblem& problem, const DeviceKinds& kinds,
                                       const StateSpace& states, std::size_t largest) {
   std::vector<ReplicaGroup> groups;
-  std::vector<std::size_t> counts(kinds.members.size(), 0);
-  const auto next_counts = [&] {
-    for (std::size_t kind = 0; kind < counts.size(); ++kind) {
-      const std::size_t devices = std::accumulate(counts.begin(), counts.end(), std::size_t{0});
-      if (counts[kind] < kinds.members[kind].size() && devices < largest) {
-        ++counts[kind];
-        return true;
-      }
-      counts[kind] = 0;
-    }
-    return false;
-  };
-  while (next_counts()) {
+  for_each_group(kinds, largest, [&](const std::vector<std::size_t>& counts) {
     ReplicaGroup group;
     group.counts = counts;
     group.state = states.state_of(counts);
@@ -124,7 +130,7 @@ std::vector<ReplicaGroup> make_groups(const PlacementProblem& problem, const Dev
       for (std::size_t i = 0; i < counts[kind]; ++i) group.replicas.push_back({kinds.members[kind][i]});
     }
     if (share_out(problem, group.replicas)) groups.push_back(std::move(group));
-  }
+  });
   std::sort(groups.begin(), groups.end(),
             [](const ReplicaGroup& a, const ReplicaGroup& b) { return a.state < b.state; });
   return groups;

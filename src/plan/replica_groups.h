@@ -4,17 +4,22 @@
 #include "plan/cost_model.h"
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 namespace lamina {
 
-// Devices are of one kind when they can be exchanged for each other: equal budgets, wake, costs and links.
+// Devices are of one kind when they can be exchanged for each other: all their figures are equal.
 // The source is a kind of its own.
 struct DeviceKinds {
   std::vector<std::vector<std::size_t>> members;  // devices by kind
 };
 
 DeviceKinds find_kinds(const PlacementProblem& problem);
+
+// Calls `visit` with the counts of every set of 1 to `largest` devices, equal ones counted.
+void for_each_group(const DeviceKinds& kinds, std::size_t largest,
+                    const std::function<void(const std::vector<std::size_t>& counts)>& visit);
 
 // So many devices of each kind. Requests go to them in proportion to their speed over the pieces that all of
 // them can run.

@@ -153,7 +153,8 @@ std::string describe(const PlacementProblem& problem, const std::vector<Scission
                      const Placement& placement) {
   std::string text;
   for (const PlacedStage& stage : placement.stages) {
-    text += fmt::format("{}{} {}–{}", text.empty() ? "" : ", ", problem.devices[stage.replicas.front().device].name,
+    text += fmt::format("{}{} {}–{}", text.empty() ? "" : ", ",
+                        problem.devices[stage.replicas.front().device].name,
                         blocks[stage.first_piece].first_layer, blocks[stage.end_piece - 1].last_layer);
   }
   return text;

@@ -1,0 +1,152 @@
+#include "plan/planner.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "plan/fewest_devices.h"
+#include "plan/highest_rate.h"
+#include "plan/least_memory.h"
+#include "plan/problem_check.h"
+#include "plan/ranked_placements.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+namespace lamina {
+
+namespace {
+
+// Placements looked at for one that keeps the time limits of devices.
+constexpr std::size_t kMostRanked = 5000;
+constexpr double kParetoStep = 0.02;
+
+Demands demands_of(const PlanningRequest& request) {
+  return {request.deadline, request.period, request.replicas, request.time_limit};
+}
+
+RateOptions rate_options(const PlanningRequest& request) {
+  RateOptions options;
+  options.replicas = request.replicas;
+  options.latency = request.deadline;
+  options.time_limit = request.time_limit;
+  return options;
+}
+
+PlannedPlacement find_highest_rate_within(const PlacementProblem& problem, const PlanningRequest& request) {
+  PlannedPlacement planned = find_highest_rate(problem, rate_options(request));
+  if (planned.placement.period > request.period) {
+    fail(ErrorCode::resource_exhausted,
+         "no placement of one stage a machine carries {:.4g} requests/s: the best {} carries {:.4g}",
+         1 / request.period, planned.proven_best ? "possible" : "found", 1 / planned.placement.period);
+  }
+  return planned;
+}
+
+PlannedPlacement find_best(const PlacementProblem& problem, const PlanningRequest& request) {
+  switch (request.objective) {
+    case Objective::latency:
+      return find_fastest(problem, demands_of(request));
+    case Objective::throughput:
+      return find_highest_rate_within(problem, request);
+    case Objective::memory:
+      return find_least_memory(problem, demands_of(request));
+    case Objective::devices:
+      return find_fewest_devices(problem, demands_of(request));
+  }
+  fail(ErrorCode::internal, "an objective that is none");
+}
+
+bool keeps(const PlacementProblem& problem, const Placement& placement,
+           const std::vector<TimeLimit>& limits) {
+  return std::all_of(limits.begin(), limits.end(), [&](const TimeLimit& limit) {
+    const double seconds = device_seconds(problem, placement, limit.device);
+    return seconds <= limit.seconds && seconds <= limit.share * placement.latency;
+  });
+}
+
+RankedPlacements ranked(const PlacementProblem& problem, const PlanningRequest& request) {
+  const auto solve = [request](const PlacementProblem& part) -> std::optional<Placement> {
+    try {
+      return find_best(part, request).placement;
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::out_of_memory || error.code() == ErrorCode::resource_exhausted)
+        return std::nullopt;
+      throw;
+    }
+  };
+  const bool by_rate = request.objective == Objective::throughput;
+  const auto better = [by_rate](const Placement& a, const Placement& b) {
+    if (by_rate && a.period != b.period) return a.period < b.period;
+    return a.latency < b.latency;
+  };
+  return {problem, solve, better};
+}
+
+std::vector<PlannedPlacement> find_ranked(const PlacementProblem& problem, const PlanningRequest& request) {
+  if (request.replicas > 1 || request.objective == Objective::memory ||
+      request.objective == Objective::devices) {
+    fail(ErrorCode::invalid_argument,
+         "several plans, and limits of a machine's time, are found for the objectives latency and throughput "
+         "without replicas");
+  }
+  const Deadline deadline(std::chrono::duration_cast<Clock::duration>(request.time_limit));
+  // The first may fail: it says why there is none.
+  const PlannedPlacement best = find_best(problem, request);
+  RankedPlacements placements = ranked(problem, request);
+  std::vector<PlannedPlacement> found;
+  for (std::size_t rank = 0; rank < kMostRanked && found.size() < request.top; ++rank) {
+    if (deadline.passed()) break;
+    std::optional<Placement> next = placements.next();
+    if (!next) break;
+    if (!keeps(problem, *next, request.time_limits)) continue;
+    found.push_back({std::move(*next), best.lower_bound, best.proven_best, best.labels});
+  }
+  if (found.empty()) {
+    fail(ErrorCode::resource_exhausted, "no placement was found that keeps the limits of the machines' time");
+  }
+  // The first that keeps the limits is best among those that do.
+  if (!request.time_limits.empty() && best.proven_best) {
+    const Placement& first = found.front().placement;
+    const double figure = request.objective == Objective::throughput ? first.period : first.latency;
+    for (PlannedPlacement& planned : found) planned.lower_bound = figure;
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<PlannedPlacement> find_placements(const PlacementProblem& problem,
+                                              const PlanningRequest& request) {
+  expect_sound(problem);
+  if (request.top == 0 || request.replicas == 0 || !(request.deadline > 0) || !(request.period > 0)) {
+    fail(ErrorCode::invalid_argument,
+         "{} plans of up to {} replicas within {} s, every {} s: expected more than none of each",
+         request.top, request.replicas, request.deadline, request.period);
+  }
+  if (request.replicas > problem.devices.size()) {
+    fail(ErrorCode::invalid_argument, "{} replicas for {} machines, expected at most as many",
+         request.replicas, problem.devices.size());
+  }
+  if (request.top > 1 || !request.time_limits.empty()) return find_ranked(problem, request);
+  return {find_best(problem, request)};
+}
+
+std::vector<Placement> find_pareto_front(const PlacementProblem& problem, const PlanningRequest& request) {
+  std::vector<Placement> front = {find_fastest(problem, demands_of(request)).placement};
+  const double shortest = find_highest_rate_within(problem, request).placement.period;
+  while (front.back().period * (1 - kParetoStep) > shortest) {
+    auto next =
+        find_least_latency_within(problem, front.back().period * (1 - kParetoStep), rate_options(request));
+    if (!next) break;
+    front.push_back(std::move(*next));
+  }
+  if (front.back().period > shortest * (1 + 1e-9)) {
+    if (auto last = find_least_latency_within(problem, shortest * (1 + 1e-9), rate_options(request)))
+      front.push_back(std::move(*last));
+  }
+  return front;
+}
+
+}  // namespace lamina

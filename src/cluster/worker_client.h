@@ -50,7 +50,6 @@ class WorkerClient {
   PieceTime measure(const std::string& stage, std::int64_t batch, const MeasureOptions& options);
   // `pings` empty messages, then large ones for `seconds`, each after an idle `pause`.
   Link measure_link(const std::string& to, int pings, double seconds, std::chrono::microseconds pause);
-
   void connect(const v1::ConnectRequest& request);
   void cancel(std::uint64_t pipeline, std::uint64_t request);
   v1::CheckReply check(std::uint64_t pipeline, std::uint32_t slot, std::chrono::milliseconds limit);

@@ -236,8 +236,12 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     return guard([&] {
       if (request->slot() == 0) fail(ErrorCode::invalid_argument, "slot 0 is the head's");
       const std::shared_ptr<LoadedStage> stage = find_stage(request->stage());
-      const SlotRoute route{options_.name, request->pipeline(), request->slot(), request->next_slot(),
-                            std::max<std::size_t>(request->queue(), 1)};
+      const SlotRoute route{options_.name,
+                            request->pipeline(),
+                            request->slot(),
+                            request->next_slot(),
+                            std::max<std::size_t>(request->queue(), 1),
+                            wire_format_from_string(request->wire(), "connecting a slot")};
       const auto broken = [name = options_.name](const Error& error) {
         spdlog::warn("worker '{}': {}", name, error.what());
       };
@@ -309,9 +313,9 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     }
   }
 
-  static double time_echo(DataLink& link, std::vector<Tensor> tensors) {
+  static double time_echo(DataLink& link, const std::vector<Tensor>& tensors) {
     const Clock::time_point begin = Clock::now();
-    link.echo(std::move(tensors), kEchoLimit);
+    link.echo(tensors, kEchoLimit);
     return seconds_since(begin);
   }
 

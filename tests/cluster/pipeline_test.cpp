@@ -415,6 +415,31 @@ TEST_F(Pipeline, ATensorThatCantBeWidenedFailsItsRequestAndOthersGoOn) {
   listener.server->Shutdown(std::chrono::system_clock::now());
 }
 
+TEST_F(Pipeline, NarrowingIsMeasuredWhereItRuns) {
+  start_worker({});
+  WorkerClient client(workers_[0]->address(), {});
+  constexpr std::uint64_t kBytes = 1U << 20U;
+  constexpr std::uint64_t kValues = kBytes / 4;
+  const std::vector<std::pair<WireFormat, std::uint64_t>> expected = {
+      {WireFormat::f32, kBytes},
+      {WireFormat::bf16, kBytes / 2},
+      {WireFormat::f16, kBytes / 2},
+      {WireFormat::int8, kValues + kValues / 128 * 8},
+  };
+  for (const auto& [format, bytes] : expected) {
+    const WireTime time = client.measure_wire(format, kBytes);
+    EXPECT_EQ(time.bytes, bytes) << to_string(format);
+    EXPECT_TRUE(format == WireFormat::f32 || time.narrow > 0);
+    EXPECT_TRUE(format == WireFormat::f32 || time.widen > 0);
+  }
+  const WireTime compressed = client.measure_wire(WireFormat::lz4, kBytes);
+  // Half the values are zero, the others hardly compress.
+  EXPECT_GT(compressed.bytes, kBytes / 2);
+  EXPECT_LT(compressed.bytes, kBytes * 3 / 4);
+  EXPECT_NO_THROW(client.measure_wire(WireFormat::int8, 0));
+  EXPECT_THROW(client.measure_wire(WireFormat::bf16, std::uint64_t{1} << 62U), Error);
+}
+
 TEST_F(Pipeline, NobodyListeningIsNamed) {
   try {
     WorkerClient("127.0.0.1:1", {}).describe(milliseconds(300));

@@ -170,7 +170,7 @@ class FramePeer {
     std::future<void> back = arrived_.get_future();
     const Clock::time_point begin = Clock::now();
     Frame frame;
-    frame.tensors = {tensor};
+    frame.tensors.push_back(narrow(tensor, WireFormat::f32));
     end_.link().send(std::move(frame));
     expect(back.wait_for(kLimit) == std::future_status::ready, "waiting for a frame");
     return seconds_since(begin) / 2;

@@ -115,7 +115,7 @@ void DataLink::send(Frame frame) {
   }
 }
 
-void DataLink::echo(std::vector<Tensor> tensors, std::chrono::milliseconds limit) {
+void DataLink::echo(const std::vector<Tensor>& tensors, std::chrono::milliseconds limit) {
   std::uint64_t before = 0;
   {
     const std::lock_guard lock(state_mutex_);
@@ -123,7 +123,7 @@ void DataLink::echo(std::vector<Tensor> tensors, std::chrono::milliseconds limit
   }
   Frame frame;
   frame.header.set_echo(true);
-  frame.tensors = std::move(tensors);
+  frame.tensors = narrow(tensors, WireFormat::f32);
   send(std::move(frame));
   std::unique_lock lock(state_mutex_);
   answered_.wait_for(lock, limit, [&] { return answers_ > before || ended_; });

@@ -53,7 +53,7 @@ class DataLink {
   // Ends the stream; a send() that waits returns with its Error. `broken` is not called.
   void close();
   // Sends an echo frame with `tensors` and waits for its answer. Used for measuring, by one thread at a time.
-  void echo(std::vector<Tensor> tensors, std::chrono::milliseconds limit);
+  void echo(const std::vector<Tensor>& tensors, std::chrono::milliseconds limit);
 
  private:
   void read_until_end();

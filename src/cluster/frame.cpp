@@ -45,10 +45,12 @@ Buffer join(const grpc::ByteBuffer& bytes) {
 
 grpc::ByteBuffer encode_frame(Frame frame) {
   frame.header.clear_tensors();
-  for (const Tensor& tensor : frame.tensors) {
+  for (const WireTensor& tensor : frame.tensors) {
     v1::TensorHeader* header = frame.header.add_tensors();
-    header->set_dtype(std::string(to_string(tensor.dtype())));
-    for (const std::int64_t size : tensor.shape()) header->add_shape(size);
+    header->set_dtype(std::string(to_string(tensor.type.dtype)));
+    for (const std::int64_t size : tensor.type.shape) header->add_shape(size);
+    header->set_wire(std::string(to_string(tensor.format)));
+    header->set_bytes(tensor.bytes.size());
   }
   std::string head(4, '\0');
   const auto length = static_cast<std::uint32_t>(frame.header.ByteSizeLong());
@@ -57,10 +59,10 @@ grpc::ByteBuffer encode_frame(Frame frame) {
   head.append(padding(head.size()), '\0');
   std::vector<grpc::Slice> slices = {grpc::Slice(head)};
   static const std::array<std::byte, kAlignment> kZeros{};
-  for (const Tensor& tensor : frame.tensors) {
-    if (tensor.data().empty()) continue;
-    slices.push_back(share(tensor.data()));
-    const std::size_t pad = padding(tensor.data().size());
+  for (const WireTensor& tensor : frame.tensors) {
+    if (tensor.bytes.empty()) continue;
+    slices.push_back(share(tensor.bytes));
+    const std::size_t pad = padding(tensor.bytes.size());
     if (pad > 0) slices.emplace_back(kZeros.data(), pad, grpc::Slice::STATIC_SLICE);
   }
   return {slices.data(), slices.size()};
@@ -86,15 +88,24 @@ Frame decode_frame(const grpc::ByteBuffer& bytes, std::uint64_t max_bytes) {
   }
   std::size_t at = sizeof(length) + length;
   at += padding(at);
+  std::uint64_t wide = 0;
   for (const v1::TensorHeader& header : frame.header.tensors()) {
     if (header.shape_size() > kMaxRank) fail(ErrorCode::corrupt, "a tensor of {} axes", header.shape_size());
     const TensorType type{dtype_from_string(header.dtype(), "a frame"),
                           {header.shape().begin(), header.shape().end()}};
-    const std::uint64_t size = byte_size(type, 1);
-    if (is_symbolic(type.shape) || at > all.size() || size > all.size() - at) {
+    const WireFormat format = wire_format_from_string(header.wire(), "a frame");
+    const std::uint64_t size = header.bytes();
+    check_wire_size(type, format, size);
+    if (at > all.size() || size > all.size() - at) {
       fail(ErrorCode::corrupt, "a frame ends within a tensor {}", to_string(type));
     }
-    frame.tensors.emplace_back(type, all.slice(at, size));
+    // A few bytes may stand for many: no frame may take more memory than one that is not narrowed.
+    wide += byte_size(type, 1);
+    if (wide > max_bytes) {
+      fail(ErrorCode::corrupt, "a frame of {} bytes or more once widened, expected at most {}", wide,
+           max_bytes);
+    }
+    frame.tensors.push_back({type, format, all.slice(at, size)});
     at += size + padding(size);
   }
   return frame;

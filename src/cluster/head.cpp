@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <new>
 #include <random>
 #include <thread>
 #include <utility>
@@ -183,6 +184,7 @@ class Head::Implementation {
     request.set_next_address(last ? address_ : stages_[index + 1].plan.address);
     request.set_head_address(address_);
     request.set_queue(static_cast<std::uint32_t>(options_.stage_queue));
+    request.set_wire(std::string(to_string(last ? options_.return_wire : stages_[index + 1].plan.wire)));
     try {
       stage.client->connect(request);
       const std::lock_guard lock(mutex_);
@@ -319,7 +321,15 @@ class Head::Implementation {
                                                      frame.tensors.size(), signature_.outputs.size()))});
       return;
     }
-    answer(request, {std::move(frame.tensors), std::nullopt});
+    // Widened here, in the thread of the last stage's stream: only answers come on it, and each would wait
+    // for the one before wherever it is widened. Errors of other stages come on streams of their own.
+    Prediction prediction;
+    try {
+      prediction.outputs = widen(frame.tensors);
+    } catch (const Error& error) {
+      prediction.error = error;
+    }
+    answer(request, std::move(prediction));
   }
 
   void send_requests() {
@@ -336,14 +346,17 @@ class Head::Implementation {
       frame.header.set_request(next->request);
       frame.header.set_microseconds_left(
           std::chrono::duration_cast<std::chrono::microseconds>(next->deadline.left()).count());
-      frame.tensors = std::move(next->inputs);
       try {
+        frame.tensors = narrow(next->inputs, stages_.front().plan.wire);
+        next->inputs.clear();
         entry->send(std::move(frame));
       } catch (const Error& error) {
         answer(
             next->request,
             {{},
              Error(error.code(), fmt::format("worker '{}': {}", stages_.front().plan.worker, error.what()))});
+      } catch (const std::bad_alloc&) {
+        answer(next->request, {{}, Error(ErrorCode::out_of_memory, "no memory to send the request")});
       }
     }
   }

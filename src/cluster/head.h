@@ -3,6 +3,7 @@
 
 #include "cluster/orchestrator.h"
 #include "cluster/security.h"
+#include "cluster/wire_format.h"
 #include "graph/graph.h"
 
 #include <chrono>
@@ -21,6 +22,7 @@ struct HeadStage {
   Graph graph;
   std::vector<std::string> hashes;  // content hashes of graph.weights()
   double predicted_seconds = 0;
+  WireFormat wire = WireFormat::f32;  // of the tensors that come into this stage
 };
 
 struct HeadOptions {
@@ -28,6 +30,7 @@ struct HeadOptions {
   std::string listen =
       "127.0.0.1:0";  // where the last worker delivers answers; it must be reachable for every worker
   double predicted_latency = 0;
+  WireFormat return_wire = WireFormat::f32;  // of the answers, from the last stage to the head
   std::string precision = "f32";
   std::int64_t batch = 1;          // the batch size expected most
   std::size_t max_in_flight = 64;  // requests beyond are refused

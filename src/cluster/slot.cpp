@@ -59,12 +59,15 @@ void Slot::compute(Waiting waiting) {
   // Nobody waits for these: the head has answered already.
   if (is_cancelled(request) || waiting.deadline.passed()) return;
   try {
-    const Clock::time_point begin = Clock::now();
-    Frame result;
-    result.tensors = executable_->run(waiting.frame.tensors);
+    std::vector<Tensor> tensors = widen(waiting.frame.tensors);
     waiting.frame.tensors.clear();
+    const Clock::time_point begin = Clock::now();
+    tensors = executable_->run(tensors);
     header.add_stage_seconds(seconds_since(begin));
     if (is_cancelled(request)) return;
+    Frame result;
+    result.tensors = narrow(tensors, route_.wire);
+    tensors.clear();
     header.set_slot(route_.next_slot);
     header.set_microseconds_left(
         std::chrono::duration_cast<std::chrono::microseconds>(waiting.deadline.left()).count());

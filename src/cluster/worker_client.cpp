@@ -135,6 +135,17 @@ Link WorkerClient::measure_link(const std::string& to, int pings, double seconds
   return {reply.round_trip_min(), reply.round_trip_mean(), reply.round_trip_max(), reply.bandwidth()};
 }
 
+WireTime WorkerClient::measure_wire(WireFormat format, std::uint64_t bytes) {
+  grpc::ClientContext context;
+  set_deadline(context, kLong);
+  v1::WireRequest request;
+  request.set_format(std::string(to_string(format)));
+  request.set_bytes(bytes);
+  v1::WireReply reply;
+  throw_if_failed(stub_->MeasureWire(&context, request, &reply), peer());
+  return {reply.narrow_seconds(), reply.widen_seconds(), reply.bytes()};
+}
+
 void WorkerClient::connect(const v1::ConnectRequest& request) {
   grpc::ClientContext context;
   set_deadline(context, kLong);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cluster/security.h"
+#include "cluster/wire_measure.h"
 #include "graph/graph.h"
 #include "profile/benchmark.h"
 #include "profile/measure.h"
@@ -50,6 +51,8 @@ class WorkerClient {
   PieceTime measure(const std::string& stage, std::int64_t batch, const MeasureOptions& options);
   // `pings` empty messages, then large ones for `seconds`, each after an idle `pause`.
   Link measure_link(const std::string& to, int pings, double seconds, std::chrono::microseconds pause);
+  // With `bytes` of float32 values such as a ReLU leaves, at most 1 GiB.
+  WireTime measure_wire(WireFormat format, std::uint64_t bytes);
 
   void connect(const v1::ConnectRequest& request);
   void cancel(std::uint64_t pipeline, std::uint64_t request);

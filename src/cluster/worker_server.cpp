@@ -12,6 +12,7 @@
 #include "cluster/process_memory.h"
 #include "cluster/slot.h"
 #include "cluster/status.h"
+#include "cluster/wire_measure.h"
 #include "engine/precision.h"
 #include "graph/liveness.h"
 #include "graph/serialize.h"
@@ -36,6 +37,7 @@ namespace {
 constexpr int kMaxGraphBytes = 256 << 20;
 constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{64} << 30U;
 constexpr std::size_t kLinkProbeBytes = 4U << 20U;
+constexpr std::uint64_t kMaxWireBytes = std::uint64_t{1} << 30U;
 constexpr std::chrono::seconds kEchoLimit{20};
 constexpr int kMaxPings = 100'000;
 constexpr int kMaxRuns = 100'000;
@@ -232,12 +234,38 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     });
   }
 
+  grpc::Status MeasureWire(grpc::ServerContext*, const v1::WireRequest* request,
+                           v1::WireReply* reply) override {
+    return guard([&] {
+      const WireFormat format = wire_format_from_string(request->format(), "measuring a wire format");
+      if (request->bytes() > kMaxWireBytes) {
+        fail(ErrorCode::invalid_argument, "{} of values to measure a wire format with, expected at most {}",
+             format_bytes(request->bytes()), format_bytes(kMaxWireBytes));
+      }
+      // The values, narrow and wide again.
+      const std::uint64_t free = free_memory(options_.memory);
+      if (3 * request->bytes() > free) {
+        fail(ErrorCode::out_of_memory,
+             "measuring a wire format with {} needs three times as much, {} are free",
+             format_bytes(request->bytes()), format_bytes(free));
+      }
+      const WireTime time = measure_wire(format, request->bytes());
+      reply->set_narrow_seconds(time.narrow);
+      reply->set_widen_seconds(time.widen);
+      reply->set_bytes(time.bytes);
+    });
+  }
+
   grpc::Status Connect(grpc::ServerContext*, const v1::ConnectRequest* request, v1::Done*) override {
     return guard([&] {
       if (request->slot() == 0) fail(ErrorCode::invalid_argument, "slot 0 is the head's");
       const std::shared_ptr<LoadedStage> stage = find_stage(request->stage());
-      const SlotRoute route{options_.name, request->pipeline(), request->slot(), request->next_slot(),
-                            std::max<std::size_t>(request->queue(), 1)};
+      const SlotRoute route{options_.name,
+                            request->pipeline(),
+                            request->slot(),
+                            request->next_slot(),
+                            std::max<std::size_t>(request->queue(), 1),
+                            wire_format_from_string(request->wire(), "connecting a slot")};
       const auto broken = [name = options_.name](const Error& error) {
         spdlog::warn("worker '{}': {}", name, error.what());
       };
@@ -309,9 +337,9 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     }
   }
 
-  static double time_echo(DataLink& link, std::vector<Tensor> tensors) {
+  static double time_echo(DataLink& link, const std::vector<Tensor>& tensors) {
     const Clock::time_point begin = Clock::now();
-    link.echo(std::move(tensors), kEchoLimit);
+    link.echo(tensors, kEchoLimit);
     return seconds_since(begin);
   }
 

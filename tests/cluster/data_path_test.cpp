@@ -32,8 +32,9 @@ class Receiver {
 
 Frame frame_of(std::size_t bytes) {
   Frame frame;
-  frame.tensors = {Tensor({DType::u8, {static_cast<std::int64_t>(bytes)}},
-                          Buffer::copy(std::vector<std::byte>(bytes, std::byte{1})))};
+  frame.tensors.push_back(narrow(Tensor({DType::u8, {static_cast<std::int64_t>(bytes)}},
+                                        Buffer::copy(std::vector<std::byte>(bytes, std::byte{1}))),
+                                 WireFormat::f32));
   return frame;
 }
 

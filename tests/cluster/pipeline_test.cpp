@@ -1,19 +1,24 @@
 // Workers and a head in one process, over real connections of the loopback.
 #include "base/error.h"
 #include "base/file.h"
+#include "cluster/data_path.h"
 #include "cluster/fake_engine.h"
 #include "cluster/head.h"
+#include "cluster/listener.h"
 #include "cluster/worker_client.h"
 #include "cluster/worker_server.h"
 #include "graph/serialize.h"
 #include "slice/cuts.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <future>
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -55,7 +60,7 @@ Tensor batch_of(std::int64_t batch, float first) {
 
 class Pipeline : public testing::Test {
  protected:
-  // A worker a stage, one layer each.
+  // A worker a stage, one layer each. Frames come into stages in wires_, f32 beyond its end.
   void start(const std::vector<std::string>& classes, HeadOptions options = {}, const TlsFiles& tls = {}) {
     graph_ = make_graph(classes);
     const std::vector<Cut> cuts = find_cuts(graph_);
@@ -66,6 +71,7 @@ class Pipeline : public testing::Test {
       stage.name = "step" + std::to_string(i);
       stage.worker = "worker" + std::to_string(i);
       stage.address = workers_.back()->address();
+      if (i < wires_.size()) stage.wire = wires_[i];
       stage.graph = extract_stage(graph_, cuts, i, i + 1);
       for (const Weight& weight : stage.graph.weights()) stage.hashes.push_back(content_hash(weight.data));
       stages.push_back(std::move(stage));
@@ -115,6 +121,7 @@ class Pipeline : public testing::Test {
   }
 
   TemporaryDirectory directory_;
+  std::vector<WireFormat> wires_;
   Graph graph_;
   std::vector<std::unique_ptr<WorkerServer>> workers_;
   std::unique_ptr<Head> head_;
@@ -270,6 +277,167 @@ TEST_F(Pipeline, LinksAreMeasuredOverTheTransportThatServes) {
   EXPECT_LE(link.round_trip_min, link.round_trip_mean);
   EXPECT_LE(link.round_trip_mean, link.round_trip_max);
   EXPECT_GT(link.bandwidth, 1e6);
+}
+
+// Half of them zero.
+Tensor sparse_batch(std::int64_t batch) {
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(static_cast<std::size_t>(batch * 4));
+  for (float& value : values) value = std::max(normal(random), 0.0F);
+  return Tensor::of({batch, 4}, values);
+}
+
+// What a hop may change values from 0 to `greatest` by: half a unit in the last place of 8 or 11 bits, half
+// of 1/255 of a block's range, nothing; and what float32 rounds.
+double lost_in_a_hop(WireFormat format, double greatest) {
+  switch (format) {
+    case WireFormat::bf16:
+      return greatest / 256;
+    case WireFormat::f16:
+      return greatest / 2048;
+    case WireFormat::int8:
+      return greatest / 510 * 1.001;
+    case WireFormat::f32:
+    case WireFormat::lz4:
+      break;
+  }
+  return 0;
+}
+
+double greatest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    difference = std::max(difference, std::fabs(static_cast<double>(a[i]) - b[i]));
+  return difference;
+}
+
+TEST_F(Pipeline, AnswersInEveryWireFormatAsFarAsItCan) {
+  for (const WireFormat format :
+       {WireFormat::f32, WireFormat::bf16, WireFormat::f16, WireFormat::int8, WireFormat::lz4}) {
+    SCOPED_TRACE(to_string(format));
+    head_.reset();
+    workers_.clear();
+    wires_.assign(3, format);
+    start({"Step", "Step", "Step"}, {.return_wire = format});
+    for (const std::int64_t batch : {1, 7, 1000}) {
+      const Tensor input = sparse_batch(batch);
+      const Prediction prediction = send({input}).get();
+      const std::vector<float> x = input.to_floats();
+      double greatest = *std::max_element(x.begin(), x.end());
+      double y_may_lose = lost_in_a_hop(format, greatest);
+      const double z_may_lose = 4 * y_may_lose;
+      std::vector<float> right = x;
+      for (int step = 0; step < 3; ++step) {
+        for (float& value : right) value = (value + 1) * 2;
+        greatest = (greatest + 1) * 2 + y_may_lose;
+        y_may_lose = 2 * y_may_lose + lost_in_a_hop(format, greatest);
+      }
+      ASSERT_FALSE(prediction.error) << prediction.error->what();
+      ASSERT_EQ(prediction.outputs.size(), 2U);
+      ASSERT_EQ(prediction.outputs[0].type(), input.type());
+      const double y_loses = greatest_difference(prediction.outputs[0].to_floats(), right);
+      EXPECT_LE(y_loses, y_may_lose);
+      EXPECT_LE(greatest_difference(prediction.outputs[1].to_floats(), x), z_may_lose);
+      // Something is lost, so it did travel narrow.
+      if (y_may_lose > 0 && batch > 1) {
+        EXPECT_GT(y_loses, 0);
+      }
+    }
+  }
+}
+
+TEST_F(Pipeline, EachHopHasAWireFormatOfItsOwn) {
+  start({"Step", "Step"}, {.return_wire = WireFormat::bf16});
+  const float fine = 1 + 0x1p-20F;  // bf16 has no such number
+  const std::array values = {fine, fine, fine, fine};
+  EXPECT_EQ(send({Tensor::of({1, 4}, values)}).get().outputs[1].to_floats(), std::vector(4, 1.0F));
+  head_.reset();
+  workers_.clear();
+  wires_ = {WireFormat::f32, WireFormat::bf16};
+  start({"Step", "Step"});
+  EXPECT_EQ(send({Tensor::of({1, 4}, values)}).get().outputs[1].to_floats(), std::vector(4, 1.0F));
+  head_.reset();
+  workers_.clear();
+  wires_ = {WireFormat::bf16, WireFormat::f32};
+  start({"Step", "Step"});
+  EXPECT_EQ(send({Tensor::of({1, 4}, values)}).get().outputs[1].to_floats(), std::vector(4, 1.0F));
+}
+
+// A worker between a sender and a receiver that are no head.
+TEST_F(Pipeline, ATensorThatCantBeWidenedFailsItsRequestAndOthersGoOn) {
+  start_worker({});
+  const Graph graph = make_graph({"Step"});
+  std::vector<std::string> hashes;
+  for (const Weight& weight : graph.weights()) hashes.push_back(content_hash(weight.data));
+  WorkerClient client(workers_[0]->address(), {});
+
+  std::array<std::promise<Frame>, 2> arrived;
+  std::size_t count = 0;
+  DataService service([&](Frame frame) { arrived.at(count++).set_value(std::move(frame)); }, 1U << 20U);
+  const Listener listener = listen_at("127.0.0.1:0", {}, 1U << 20U, {&service}, "the receiver");
+  v1::ConnectRequest request;
+  request.set_pipeline(5);
+  request.set_slot(1);
+  request.set_stage(client.load(graph, hashes, {}));
+  request.set_next_address(listener.address);
+  request.set_head_address(listener.address);
+  request.set_queue(2);
+  request.set_wire("f8");
+  EXPECT_THROW(client.connect(request), Error);
+  request.set_wire("bf16");
+  client.connect(request);
+
+  DataLink link(workers_[0]->address(), {}, nullptr);
+  const WireTensor good = narrow(sparse_batch(100), WireFormat::lz4);
+  WireTensor bad = good;
+  bad.bytes = Buffer::copy(std::vector<std::byte>(good.bytes.size()));
+  for (const WireTensor& tensor : {bad, good}) {
+    Frame frame;
+    frame.header.set_pipeline(5);
+    frame.header.set_slot(1);
+    frame.header.set_microseconds_left(20'000'000);
+    frame.tensors.push_back(tensor);
+    link.send(std::move(frame));
+  }
+  const auto wait = [&](std::size_t i) {
+    std::future<Frame> frame = arrived.at(i).get_future();
+    if (frame.wait_for(seconds(20)) != std::future_status::ready)
+      fail(ErrorCode::deadline_exceeded, "no frame came");
+    return frame.get();
+  };
+  const Frame refused = wait(0);
+  EXPECT_EQ(refused.header.error().code(), "corrupt") << refused.header.error().message();
+  const Frame answer = wait(1);
+  ASSERT_EQ(answer.tensors.size(), 2U);
+  EXPECT_EQ(answer.tensors[0].format, WireFormat::bf16);
+  workers_.clear();
+  listener.server->Shutdown(std::chrono::system_clock::now());
+}
+
+TEST_F(Pipeline, NarrowingIsMeasuredWhereItRuns) {
+  start_worker({});
+  WorkerClient client(workers_[0]->address(), {});
+  constexpr std::uint64_t kBytes = 1U << 20U;
+  constexpr std::uint64_t kValues = kBytes / 4;
+  const std::vector<std::pair<WireFormat, std::uint64_t>> expected = {
+      {WireFormat::f32, kBytes},
+      {WireFormat::bf16, kBytes / 2},
+      {WireFormat::f16, kBytes / 2},
+      {WireFormat::int8, kValues + kValues / 128 * 8},
+  };
+  for (const auto& [format, bytes] : expected) {
+    const WireTime time = client.measure_wire(format, kBytes);
+    EXPECT_EQ(time.bytes, bytes) << to_string(format);
+    EXPECT_TRUE(format == WireFormat::f32 || time.narrow > 0);
+    EXPECT_TRUE(format == WireFormat::f32 || time.widen > 0);
+  }
+  const WireTime compressed = client.measure_wire(WireFormat::lz4, kBytes);
+  // Half the values are zero, the others hardly compress.
+  EXPECT_GT(compressed.bytes, kBytes / 2);
+  EXPECT_LT(compressed.bytes, kBytes * 3 / 4);
+  EXPECT_NO_THROW(client.measure_wire(WireFormat::int8, 0));
+  EXPECT_THROW(client.measure_wire(WireFormat::bf16, std::uint64_t{1} << 62U), Error);
 }
 
 TEST_F(Pipeline, NobodyListeningIsNamed) {

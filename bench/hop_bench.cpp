@@ -200,7 +200,8 @@ class IdlePipeline {
       workers_.push_back(std::make_unique<LocalWorker>(std::move(options)));
       Graph graph("nothing");
       graph.add_output("y", graph.add_input("x", type));
-      plan.push_back({"nothing", name, workers_.back()->wait_until_ready(kLimit), std::move(graph), {}, 0});
+      const std::string address = workers_.back()->wait_until_ready(kLimit);
+      plan.push_back({"nothing", {{name, address}}, std::move(graph), {}, 0});
     }
     HeadOptions options;
     options.tls = tls_in(tls);

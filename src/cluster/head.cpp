@@ -5,6 +5,7 @@
 #include "cluster/bounded_queue.h"
 #include "cluster/data_path.h"
 #include "cluster/listener.h"
+#include "cluster/shares.h"
 #include "cluster/worker_client.h"
 #include "profile/statistics.h"
 
@@ -34,9 +35,10 @@ std::uint64_t new_pipeline_number() {
   return (std::uint64_t{random()} << 32U | random()) | 1U;
 }
 
-// A stage as the head knows it.
-struct Stage {
-  HeadStage plan;
+// A replica of a stage as the head knows it. Its slot is its place in the list, counted from 1.
+struct Place {
+  std::size_t stage = 0;
+  HeadReplica plan;
   std::unique_ptr<WorkerClient> client;
   std::string loaded;  // name of the stage on its worker; empty before
   LoadedMemory memory;
@@ -54,15 +56,20 @@ class Head::Implementation {
  public:
   Implementation(Signature signature, std::vector<HeadStage> stages, HeadOptions options)
       : signature_(std::move(signature)),
+        stages_(std::move(stages)),
         options_(std::move(options)),
         pipeline_(new_pipeline_number()),
         data_([this](Frame frame) { receive(std::move(frame)); }, options_.max_frame_bytes),
         outbox_(options_.max_in_flight) {
-    if (stages.empty()) fail(ErrorCode::invalid_argument, "a pipeline without stages");
-    for (HeadStage& stage : stages) {
-      Stage& known = stages_.emplace_back();
-      known.client = std::make_unique<WorkerClient>(stage.address, options_.tls);
-      known.plan = std::move(stage);
+    if (stages_.empty()) fail(ErrorCode::invalid_argument, "a pipeline without stages");
+    for (const HeadStage& stage : stages_) {
+      if (stage.replicas.empty()) fail(ErrorCode::invalid_argument, "stage '{}' has no worker", stage.name);
+      for (const HeadReplica& replica : stage.replicas) {
+        Place& place = places_.emplace_back();
+        place.stage = static_cast<std::size_t>(&stage - stages_.data());
+        place.plan = replica;
+        place.client = std::make_unique<WorkerClient>(replica.address, options_.tls);
+      }
     }
     Listener listener =
         listen_at(options_.listen, options_.tls, options_.max_frame_bytes, {&data_}, "the head");
@@ -80,7 +87,8 @@ class Head::Implementation {
       stopping_ = true;
       wake_.notify_all();
       wake_watcher_.notify_all();
-      if (entry_) entry_->close();  // the sender may wait for a worker that no longer reads
+      for (const auto& entry : entries_)
+        entry->close();  // the sender may wait for a worker that no longer reads
     }
     outbox_.close();
     cancelled_.close();
@@ -125,7 +133,7 @@ class Head::Implementation {
 
   void start() {
     const std::lock_guard lock(setup_mutex_);
-    for (std::size_t i = 0; i < stages_.size(); ++i) load(i);
+    for (std::size_t i = 0; i < places_.size(); ++i) load(i);
     connect_all();
   }
 
@@ -140,56 +148,72 @@ class Head::Implementation {
   }
 
   void check_workers() {
-    for (std::size_t i = 0; i < stages_.size(); ++i) check_worker(i);
+    for (std::size_t i = 0; i < places_.size(); ++i) check_worker(i);
   }
 
   void load(std::size_t index) {
-    Stage& stage = stages_[index];
+    Place& place = places_[index];
+    const HeadStage& stage = stages_[place.stage];
     LoadedMemory memory;
     try {
-      const std::string name = stage.client->load(stage.plan.graph, stage.plan.hashes,
-                                                  {options_.precision, options_.batch, 1}, &memory);
+      const std::string name =
+          place.client->load(stage.graph, stage.hashes, {options_.precision, options_.batch, 1}, &memory);
       const std::lock_guard lock(mutex_);
-      stage.loaded = name;
-      stage.memory = memory;
-      stage.error.clear();
+      place.loaded = name;
+      place.memory = memory;
+      place.error.clear();
     } catch (const Error& error) {
       note_failure(index, error);
       throw;
     }
   }
 
-  // From the last stage to the first, so that no frame meets a place that isn't there yet.
+  // From the last place to the first, so that no frame meets a place that isn't there yet.
   void connect_all() {
-    for (std::size_t i = stages_.size(); i-- > 0;) connect(i);
-    const auto broken = [this](const Error& error) { lose_stage(0, error); };
-    auto entry = std::make_shared<DataLink>(stages_.front().plan.address, options_.tls, broken);
-    entry->echo({}, kEchoLimit);
+    for (std::size_t i = places_.size(); i-- > 0;) connect(i);
+    std::vector<std::shared_ptr<DataLink>> entries;
+    for (std::size_t i = 0; i < places_.size() && places_[i].stage == 0; ++i) {
+      const auto broken = [this, i](const Error& error) { lose_place(i, error); };
+      entries.push_back(std::make_shared<DataLink>(places_[i].plan.address, options_.tls, broken));
+      entries.back()->echo({}, kEchoLimit);
+    }
     const std::lock_guard lock(mutex_);
-    entry_.swap(entry);  // the old one ends after the lock: its thread may be waiting for it
-    for (Stage& stage : stages_) {
-      stage.ready = stage.connected;
-      stage.missed = 0;
+    entries_.swap(entries);  // the old ones end after the lock: their threads may be waiting for it
+    for (Place& place : places_) {
+      place.ready = place.connected;
+      place.missed = 0;
     }
   }
 
   void connect(std::size_t index) {
-    Stage& stage = stages_[index];
+    Place& place = places_[index];
     v1::ConnectRequest request;
     request.set_pipeline(pipeline_);
-    request.set_slot(static_cast<std::uint32_t>(index + 1));
-    request.set_stage(stage.loaded);
-    const bool last = index + 1 == stages_.size();
-    request.set_next_slot(last ? 0 : static_cast<std::uint32_t>(index + 2));
-    request.set_next_address(last ? address_ : stages_[index + 1].plan.address);
+    request.set_slot(slot_of(index));
+    request.set_stage(place.loaded);
+    const std::size_t next_stage = place.stage + 1;
+    std::string addresses;
+    const auto add_next = [&](const std::string& address, std::uint32_t slot, double share) {
+      v1::NextPlace& next = *request.add_next();
+      next.set_address(address);
+      next.set_slot(slot);
+      next.set_share(share);
+      addresses += (addresses.empty() ? "" : ",") + address;
+    };
+    if (next_stage == stages_.size()) add_next(address_, 0, 1);
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      if (places_[i].stage == next_stage)
+        add_next(places_[i].plan.address, slot_of(i), places_[i].plan.share);
+    }
     request.set_head_address(address_);
     request.set_queue(static_cast<std::uint32_t>(options_.stage_queue));
-    request.set_wire(std::string(to_string(last ? options_.return_wire : stages_[index + 1].plan.wire)));
+    request.set_wire(std::string(
+        to_string(next_stage == stages_.size() ? options_.return_wire : stages_[next_stage].wire)));
     try {
-      stage.client->connect(request);
+      place.client->connect(request);
       const std::lock_guard lock(mutex_);
-      stage.connected = true;
-      stage.forward_address = request.next_address();
+      place.connected = true;
+      place.forward_address = addresses;
     } catch (const Error& error) {
       note_failure(index, error);
       throw;
@@ -206,18 +230,18 @@ class Head::Implementation {
     status.requests_in_flight = pending_.size();
     status.requests_answered = answered_;
     status.requests_failed = failed_;
-    for (const Stage& stage : stages_) {
+    for (const Place& place : places_) {
       StageStatus& seen = status.stages.emplace_back();
-      seen.name = stage.plan.name;
-      seen.worker = stage.plan.worker;
-      seen.address = stage.plan.address;
-      seen.memory = stage.memory.weights + stage.memory.activations;
-      seen.predicted_seconds = stage.plan.predicted_seconds;
-      if (!stage.recent.empty()) seen.measured_seconds = median({stage.recent.begin(), stage.recent.end()});
-      seen.connected = stage.connected;
-      seen.ready = stage.ready;
-      seen.forward_address = stage.forward_address;
-      seen.error = stage.error;
+      seen.name = stages_[place.stage].name;
+      seen.worker = place.plan.worker;
+      seen.address = place.plan.address;
+      seen.memory = place.memory.weights + place.memory.activations;
+      seen.predicted_seconds = stages_[place.stage].predicted_seconds;
+      if (!place.recent.empty()) seen.measured_seconds = median({place.recent.begin(), place.recent.end()});
+      seen.connected = place.connected;
+      seen.ready = place.ready;
+      seen.forward_address = place.forward_address;
+      seen.error = place.error;
     }
     return status;
   }
@@ -233,25 +257,27 @@ class Head::Implementation {
     Deadline deadline;
   };
 
+  static std::uint32_t slot_of(std::size_t place) { return static_cast<std::uint32_t>(place + 1); }
+
   bool ready_locked() const {
-    return entry_ != nullptr && entry_->alive() &&
-           std::all_of(stages_.begin(), stages_.end(), [](const Stage& stage) { return stage.ready; });
+    return !entries_.empty() &&
+           std::all_of(entries_.begin(), entries_.end(), [](const auto& entry) { return entry->alive(); }) &&
+           std::all_of(places_.begin(), places_.end(), [](const Place& place) { return place.ready; });
   }
 
   std::string trouble_locked() const {
-    for (const Stage& stage : stages_) {
-      if (!stage.error.empty()) return stage.error;
+    for (const Place& place : places_) {
+      if (!place.error.empty()) return place.error;
     }
-    return entry_ != nullptr && !entry_->alive() ? "the connection to the first stage is broken"
-                                                 : "it is starting";
+    return entries_.empty() ? "it is starting" : "the connection to the first stage is broken";
   }
 
   void note_failure(std::size_t index, const Error& error) {
     const std::lock_guard lock(mutex_);
-    Stage& stage = stages_[index];
-    stage.ready = false;
-    stage.connected = false;
-    stage.error = fmt::format("worker '{}': {}", stage.plan.worker, error.what());
+    Place& place = places_[index];
+    place.ready = false;
+    place.connected = false;
+    place.error = fmt::format("worker '{}': {}", place.plan.worker, error.what());
   }
 
   // Takes a request off the list and calls back; false if it was answered before.
@@ -279,12 +305,12 @@ class Head::Implementation {
     for (auto& [number, pending] : ended) pending.done({{}, error});
   }
 
-  void lose_stage(std::size_t index, const Error& error) {
+  void lose_place(std::size_t index, const Error& error) {
     note_failure(index, error);
     std::string what;
     {
       const std::lock_guard lock(mutex_);
-      what = stages_[index].error;
+      what = places_[index].error;
     }
     spdlog::error("{}", what);
     fail_all(Error(ErrorCode::unavailable, what));
@@ -308,8 +334,11 @@ class Head::Implementation {
     }
     {
       const std::lock_guard lock(mutex_);
-      for (int i = 0; i < frame.header.stage_seconds_size() && i < static_cast<int>(stages_.size()); ++i) {
-        auto& recent = stages_[static_cast<std::size_t>(i)].recent;
+      const int stages = std::min(frame.header.stage_seconds_size(), frame.header.slots_size());
+      for (int i = 0; i < stages; ++i) {
+        const std::uint32_t slot = frame.header.slots(i);
+        if (slot == 0 || slot > places_.size()) continue;
+        auto& recent = places_[slot - 1].recent;
         recent.push_back(frame.header.stage_seconds(i));
         if (recent.size() > kRecentRuns) recent.pop_front();
       }
@@ -333,28 +362,30 @@ class Head::Implementation {
   }
 
   void send_requests() {
+    std::vector<double> shares;
+    for (const HeadReplica& replica : stages_.front().replicas) shares.push_back(replica.share);
+    Shares turns(shares);
     while (std::optional<Outgoing> next = outbox_.pop()) {
+      const std::size_t turn = turns.next();  // the first stage's replicas are the first places
       std::shared_ptr<DataLink> entry;
       {
         const std::lock_guard lock(mutex_);
         if (!pending_.contains(next->request)) continue;  // cancelled or late while it waited
-        entry = entry_;
+        entry = entries_[turn];
       }
       Frame frame;
       frame.header.set_pipeline(pipeline_);
-      frame.header.set_slot(1);
+      frame.header.set_slot(slot_of(turn));
       frame.header.set_request(next->request);
       frame.header.set_microseconds_left(
           std::chrono::duration_cast<std::chrono::microseconds>(next->deadline.left()).count());
       try {
-        frame.tensors = narrow(next->inputs, stages_.front().plan.wire);
+        frame.tensors = narrow(next->inputs, stages_.front().wire);
         next->inputs.clear();
         entry->send(std::move(frame));
       } catch (const Error& error) {
-        answer(
-            next->request,
-            {{},
-             Error(error.code(), fmt::format("worker '{}': {}", stages_.front().plan.worker, error.what()))});
+        const std::string what = fmt::format("worker '{}': {}", places_[turn].plan.worker, error.what());
+        answer(next->request, {{}, Error(error.code(), what)});
       } catch (const std::bad_alloc&) {
         answer(next->request, {{}, Error(ErrorCode::out_of_memory, "no memory to send the request")});
       }
@@ -398,9 +429,9 @@ class Head::Implementation {
   // Tells workers of requests nobody waits for; a worker that can't be told computes in vain.
   void tell_cancelled() {
     while (const std::optional<std::uint64_t> request = cancelled_.pop()) {
-      for (Stage& stage : stages_) {
+      for (Place& place : places_) {
         try {
-          stage.client->cancel(pipeline_, *request);
+          place.client->cancel(pipeline_, *request);
         } catch (const Error& error) {
           spdlog::debug("request {} can't be cancelled: {}", *request, error.what());
         }
@@ -409,29 +440,28 @@ class Head::Implementation {
   }
 
   void check_worker(std::size_t index) {
-    Stage& stage = stages_[index];
+    Place& place = places_[index];
     const auto limit = std::max(options_.heartbeat, std::chrono::milliseconds(100));
     try {
-      const v1::CheckReply reply =
-          stage.client->check(pipeline_, static_cast<std::uint32_t>(index + 1), limit);
+      const v1::CheckReply reply = place.client->check(pipeline_, slot_of(index), limit);
       if (!reply.loaded()) fail(ErrorCode::unavailable, "it was restarted and has lost its stage");
       if (!reply.connected())
         fail(ErrorCode::unavailable, "its connection to '{}' is broken", reply.forward_address());
       const std::lock_guard lock(mutex_);
-      stage.missed = 0;
-      stage.connected = true;
-      stage.ready = true;
-      stage.error.clear();
+      place.missed = 0;
+      place.connected = true;
+      place.ready = true;
+      place.error.clear();
     } catch (const Error& error) {
       bool lost = false;
       {
         const std::lock_guard lock(mutex_);
-        const bool was_ready = stage.ready;
+        const bool was_ready = place.ready;
         // Silence may pass; a closed port or a lost stage does not.
         const bool silent = error.code() == ErrorCode::deadline_exceeded;
-        lost = was_ready && (!silent || ++stage.missed >= options_.missed_heartbeats);
+        lost = was_ready && (!silent || ++place.missed >= options_.missed_heartbeats);
       }
-      if (lost) lose_stage(index, error);
+      if (lost) lose_place(index, error);
     }
   }
 
@@ -439,9 +469,9 @@ class Head::Implementation {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       wake_watcher_.wait_for(lock, options_.heartbeat, [this] { return stopping_; });
-      if (stopping_ || entry_ == nullptr) continue;
+      if (stopping_ || entries_.empty()) continue;
       lock.unlock();
-      for (std::size_t i = 0; i < stages_.size() && !is_stopping(); ++i) check_worker(i);
+      for (std::size_t i = 0; i < places_.size() && !is_stopping(); ++i) check_worker(i);
       lock.lock();
     }
   }
@@ -452,6 +482,7 @@ class Head::Implementation {
   }
 
   const Signature signature_;
+  const std::vector<HeadStage> stages_;
   const HeadOptions options_;
   const std::uint64_t pipeline_;
   DataService data_;
@@ -460,11 +491,11 @@ class Head::Implementation {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable wake_watcher_;
-  // All below is guarded by mutex_, save what `stages_` holds from the start: plan and client.
-  std::vector<Stage> stages_;
+  // All below is guarded by mutex_, save what `places_` holds from the start: stage, plan and client.
+  std::vector<Place> places_;  // those of the first stage first
   std::map<std::uint64_t, Pending> pending_;
   std::vector<std::pair<Callback, Error>> refused_;
-  std::shared_ptr<DataLink> entry_;
+  std::vector<std::shared_ptr<DataLink>> entries_;  // to the replicas of the first stage
   std::uint64_t next_request_ = 1;
   std::uint64_t answered_ = 0;
   std::uint64_t failed_ = 0;

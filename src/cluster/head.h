@@ -14,11 +14,17 @@
 
 namespace lamina {
 
-// A stage of the plan and the worker that is to run it.
-struct HeadStage {
-  std::string name;     // its layers
+// A worker that is to run a stage.
+struct HeadReplica {
   std::string worker;   // name of the machine
   std::string address;  // host:port of its worker
+  double share = 1;     // of the requests; those of a stage add up to 1
+};
+
+// A stage of the plan and the workers that are to run it.
+struct HeadStage {
+  std::string name;  // its layers
+  std::vector<HeadReplica> replicas;
   Graph graph;
   std::vector<std::string> hashes;  // content hashes of graph.weights()
   double predicted_seconds = 0;

@@ -3,30 +3,53 @@
 #include "base/error.h"
 #include "base/log.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
 namespace lamina {
 
 namespace {
+
 constexpr std::size_t kMaxCancelled = 10'000;
+
+Shares shares_of(const std::vector<NextSlot>& next) {
+  std::vector<double> shares;
+  for (const NextSlot& one : next) shares.push_back(one.share);
+  return Shares(std::move(shares));
 }
 
-Slot::Slot(SlotRoute route, std::shared_ptr<Executable> executable, std::shared_ptr<DataLink> next,
+}  // namespace
+
+Slot::Slot(SlotRoute route, std::shared_ptr<Executable> executable, std::vector<NextSlot> next,
            std::shared_ptr<DataLink> head)
     : route_(std::move(route)),
       executable_(std::move(executable)),
       next_(std::move(next)),
+      turns_(shares_of(next_)),
       head_(std::move(head)),
       queue_(route_.queue),
-      thread_([this] { run(); }) {}
+      computing_([this] { run(); }),
+      sending_([this] { send_results(); }) {}
 
 Slot::~Slot() {
   queue_.close();
-  // The thread may wait for a receiver that no longer reads.
-  next_->close();
+  results_.close();
+  // The sending thread may wait for a receiver that no longer reads.
+  for (NextSlot& next : next_) next.link->close();
   head_->close();
-  thread_.join();
+  computing_.join();
+  sending_.join();
+}
+
+bool Slot::connected() const {
+  return std::all_of(next_.begin(), next_.end(), [](const NextSlot& next) { return next.link->alive(); });
+}
+
+std::string Slot::forward_address() const {
+  std::string addresses;
+  for (const NextSlot& next : next_) addresses += (addresses.empty() ? "" : ",") + next.link->address();
+  return addresses;
 }
 
 void Slot::receive(Frame frame) {
@@ -64,21 +87,36 @@ void Slot::compute(Waiting waiting) {
     const Clock::time_point begin = Clock::now();
     tensors = executable_->run(tensors);
     header.add_stage_seconds(seconds_since(begin));
+    header.add_slots(route_.slot);
     if (is_cancelled(request)) return;
     Frame result;
     result.tensors = narrow(tensors, route_.wire);
     tensors.clear();
-    header.set_slot(route_.next_slot);
     header.set_microseconds_left(
         std::chrono::duration_cast<std::chrono::microseconds>(waiting.deadline.left()).count());
     result.header = std::move(header);
-    next_->send(std::move(result));
+    results_.push(std::move(result));
   } catch (const Error& error) {
     send_error(request, error);
   } catch (const std::bad_alloc&) {
     send_error(request, Error(ErrorCode::out_of_memory, "out of memory"));
   } catch (const std::exception& error) {
     send_error(request, Error(ErrorCode::internal, error.what()));
+  }
+}
+
+void Slot::send_results() {
+  while (std::optional<Frame> result = results_.pop()) {
+    const std::uint64_t request = result->header.request();
+    const NextSlot& next = next_[turns_.next()];
+    result->header.set_slot(next.slot);
+    try {
+      next.link->send(std::move(*result));
+    } catch (const Error& error) {
+      send_error(request, error);
+    } catch (const std::bad_alloc&) {
+      send_error(request, Error(ErrorCode::out_of_memory, "out of memory"));
+    }
   }
 }
 

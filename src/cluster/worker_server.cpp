@@ -260,23 +260,20 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     return guard([&] {
       if (request->slot() == 0) fail(ErrorCode::invalid_argument, "slot 0 is the head's");
       const std::shared_ptr<LoadedStage> stage = find_stage(request->stage());
-      const SlotRoute route{options_.name,
-                            request->pipeline(),
-                            request->slot(),
-                            request->next_slot(),
+      const SlotRoute route{options_.name, request->pipeline(), request->slot(),
                             std::max<std::size_t>(request->queue(), 1),
                             wire_format_from_string(request->wire(), "connecting a slot")};
       const auto broken = [name = options_.name](const Error& error) {
         spdlog::warn("worker '{}': {}", name, error.what());
       };
-      auto next = std::make_shared<DataLink>(request->next_address(), options_.tls, broken);
-      auto head = request->next_slot() == 0
-                      ? next
+      const std::vector<NextSlot> next = connect_to(request->next(), broken);
+      auto head = next.front().slot == 0
+                      ? next.front().link
                       : std::make_shared<DataLink>(request->head_address(), options_.tls, broken);
-      // Both ends answer before the slot counts as connected.
-      next->echo({}, kEchoLimit);
+      // All ends answer before the slot counts as connected.
+      for (const NextSlot& one : next) one.link->echo({}, kEchoLimit);
       head->echo({}, kEchoLimit);
-      auto slot = std::make_shared<Slot>(route, stage->executable, std::move(next), std::move(head));
+      auto slot = std::make_shared<Slot>(route, stage->executable, next, std::move(head));
       std::vector<std::shared_ptr<Slot>> ended;  // destroyed after the lock: they wait for their threads
       const std::lock_guard lock(mutex_);
       // Another pipeline takes over this worker from the one before.
@@ -310,6 +307,25 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
   }
 
  private:
+  using Places = google::protobuf::RepeatedPtrField<v1::NextPlace>;
+  std::vector<NextSlot> connect_to(const Places& places,
+                                   const std::function<void(const Error&)>& broken) const {
+    double shares = 0;
+    std::vector<NextSlot> next;
+    for (const v1::NextPlace& place : places) {
+      if (!(place.share() > 0))
+        fail(ErrorCode::invalid_argument, "a share of {} for '{}', expected more than 0", place.share(),
+             place.address());
+      shares += place.share();
+      next.push_back(
+          {place.slot(), place.share(), std::make_shared<DataLink>(place.address(), options_.tls, broken)});
+    }
+    if (!(std::abs(shares - 1) < 1e-6))
+      fail(ErrorCode::invalid_argument, "{} next places with {} of the frames, expected all", next.size(),
+           shares);
+    return next;
+  }
+
   // Engines end the process where the system refuses them memory midway, so what can't fit is refused before.
   void expect_room(const Graph& graph, std::int64_t batch) const {
     std::uint64_t needed = kCompileBytes + peak_activation_bytes(graph, batch);

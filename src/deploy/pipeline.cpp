@@ -19,11 +19,11 @@ std::unique_ptr<Head> make_head(const SlicedModel& model, const std::string& mod
     hash_of[model.graph.weights()[i].name] = model.hashes[i];
   std::vector<HeadStage> stages;
   for (const PlannedStage& planned : plan.stages) {
-    const FleetMember& member = fleet.member(planned.device);
     HeadStage stage;
     stage.name = planned.name;
-    stage.worker = planned.device;
-    stage.address = member.client->address();
+    for (const PlannedReplica& replica : planned.replicas)
+      stage.replicas.push_back(
+          {replica.device, fleet.member(replica.device).client->address(), replica.share});
     stage.graph = extract_stage(model.graph, model.cuts, planned.begin, planned.end);
     for (const Weight& weight : stage.graph.weights()) stage.hashes.push_back(hash_of.at(weight.name));
     stage.predicted_seconds = planned.seconds;

@@ -1,15 +1,22 @@
 #include "plan/constraints.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <optional>
+#include <utility>
 
 namespace lamina {
 
 namespace {
+
+constexpr double kForbidden = std::numeric_limits<double>::infinity();
 
 class Parser {
  public:
@@ -20,9 +27,8 @@ class Parser {
     skip_space();
     while (at_ < text_.size()) {
       const std::string key = word("=");
-      if (key != "must" && key != "mustnot") broken("must or mustnot");
       expect('=');
-      parse_set(key == "must" ? constraints.must : constraints.must_not);
+      parse_set(key, constraints);
       skip_space();
       if (at_ < text_.size()) expect(',');
       skip_space();
@@ -67,17 +73,67 @@ class Parser {
     at_ = end;
     return value;
   }
-  void parse_set(std::vector<Constraint>& constraints) {
+  void parse_set(const std::string& key, Constraints& constraints) {
     expect('{');
     if (accept('}')) return;
     do {
-      Constraint constraint;
-      constraint.pattern = word(":,}{=");
-      expect(':');
-      constraint.device = word(":,}{=");
-      constraints.push_back(std::move(constraint));
+      if (key == "must") {
+        constraints.must.push_back(slice_and_device());
+      } else if (key == "mustnot") {
+        constraints.must_not.push_back(slice_and_device());
+      } else if (key == "use") {
+        constraints.use.push_back(word(",}"));
+      } else if (key == "avoid") {
+        constraints.avoid.push_back(word(",}"));
+      } else if (key == "private") {
+        constraints.private_layers = std::max(constraints.private_layers, whole_number());
+      } else if (key == "bytes") {
+        LinkLimit limit;
+        limit.from = word(">,}:{=");
+        expect('>');
+        limit.to = word(":,}{=");
+        expect(':');
+        limit.bytes = parse_bytes(word(",}"), "bytes of " + limit.from + ">" + limit.to);
+        constraints.bytes.push_back(std::move(limit));
+      } else if (key == "time") {
+        constraints.time.push_back(device_time());
+      } else {
+        fail(ErrorCode::invalid_argument,
+             "constraints begin with '{}', expected must, mustnot, use, avoid, private, bytes or time", key);
+      }
     } while (accept(','));
     expect('}');
+  }
+  Constraint slice_and_device() {
+    Constraint constraint;
+    constraint.pattern = word(":,}{=");
+    expect(':');
+    constraint.device = word(":,}{=");
+    return constraint;
+  }
+  std::size_t whole_number() {
+    const std::string text = word(",}");
+    std::size_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size())
+      fail(ErrorCode::invalid_argument, "private={{{}}}, expected a number of layers", text);
+    return number;
+  }
+  DeviceTime device_time() {
+    DeviceTime limit;
+    limit.device = word(":,}{=");
+    expect(':');
+    const std::string text = word(",}");
+    if (text.back() != '%') {
+      limit.seconds = std::chrono::duration<double>(parse_duration(text, "time of " + limit.device)).count();
+      return limit;
+    }
+    double percent = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size() - 1, percent);
+    if (error != std::errc() || *end != '%' || !(percent >= 0) || !(percent <= 100))
+      fail(ErrorCode::invalid_argument, "time={{{}:{}}}, expected 0% to 100%", limit.device, text);
+    limit.share = percent / 100;
+    return limit;
   }
 
   std::string_view text_;
@@ -133,39 +189,132 @@ std::vector<std::size_t> find_pieces(const std::string& pattern,
   fail(ErrorCode::invalid_argument, "a constraint names slice '{}', expected one of: {}", pattern, known);
 }
 
+// Calls `visit(constraint, text)` with each, in the order of to_strings(); text as it would be written.
+template <typename Visit>
+void for_each(const Constraints& constraints, const Visit& visit) {
+  for (const Constraint& one : constraints.must)
+    visit(one, fmt::format("must={{{}:{}}}", one.pattern, one.device));
+  for (const Constraint& one : constraints.must_not)
+    visit(one, fmt::format("mustnot={{{}:{}}}", one.pattern, one.device));
+  for (const std::string& device : constraints.use) visit(device, fmt::format("use={{{}}}", device));
+  for (const std::string& device : constraints.avoid) visit(device, fmt::format("avoid={{{}}}", device));
+  if (constraints.private_layers > 0)
+    visit(constraints.private_layers, fmt::format("private={{{}}}", constraints.private_layers));
+  for (const LinkLimit& one : constraints.bytes)
+    visit(one, fmt::format("bytes={{{}>{}:{}}}", one.from, one.to, one.bytes));
+  for (const DeviceTime& one : constraints.time) {
+    visit(one, std::isfinite(one.seconds) ? fmt::format("time={{{}:{:g}ms}}", one.device, one.seconds * 1e3)
+                                          : fmt::format("time={{{}:{:g}%}}", one.device, one.share * 100));
+  }
+}
+
+// A piece and the constraint that puts it on a device.
+using Placed = std::map<std::size_t, std::pair<std::size_t, std::string>>;
+
+void apply_must(const std::string& what, const std::vector<std::size_t>& pieces, std::size_t device,
+                PlacementProblem& problem, Placed& placed) {
+  for (const std::size_t piece : pieces) {
+    const auto [before, fresh] = placed.emplace(piece, std::pair(device, what));
+    if (!fresh && before->second.first != device) {
+      fail(ErrorCode::invalid_argument, "slice '{}' must be on '{}' ({}) and on '{}' ({})",
+           problem.pieces[piece].name, problem.devices[before->second.first].name, before->second.second,
+           problem.devices[device].name, what);
+    }
+    for (std::size_t other = 0; other < problem.devices.size(); ++other) {
+      if (other != device) problem.cost[other][piece].seconds = kForbidden;
+    }
+  }
+}
+
+// The pieces of the first layers.
+std::vector<std::size_t> first_pieces(std::size_t count,
+                                      const std::vector<std::vector<std::string>>& layers) {
+  std::vector<std::size_t> pieces;
+  std::size_t before = 0;
+  for (std::size_t piece = 0; piece < layers.size() && before < count; ++piece) {
+    pieces.push_back(piece);
+    before += layers[piece].size();
+  }
+  if (before < count)
+    fail(ErrorCode::invalid_argument, "private={{{}}}, but the model has {} layers", count, before);
+  return pieces;
+}
+
+void apply_avoid(const std::string& device, PlacementProblem& problem, const Placed& placed) {
+  const std::size_t avoided = find_device(problem, device);
+  for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
+    const auto before = placed.find(piece);
+    if (before != placed.end() && before->second.first == avoided) {
+      fail(ErrorCode::invalid_argument, "slice '{}' must be on '{}' ({}), which is to be avoided",
+           problem.pieces[piece].name, device, before->second.second);
+    }
+    problem.cost[avoided][piece].seconds = kForbidden;
+  }
+}
+
 }  // namespace
 
 Constraints parse_constraints(std::string_view text) { return Parser(text).parse(); }
 
+std::vector<std::string> to_strings(const Constraints& constraints) {
+  std::vector<std::string> texts;
+  for_each(constraints, [&](const auto&, std::string text) { texts.push_back(std::move(text)); });
+  return texts;
+}
+
+Constraints keep_only(const Constraints& constraints, const std::vector<bool>& kept) {
+  Constraints some;
+  std::size_t at = 0;
+  for_each(constraints, [&](const auto&, const std::string& text) {
+    if (!kept[at++]) return;
+    const Constraints one = parse_constraints(text);
+    some.must.insert(some.must.end(), one.must.begin(), one.must.end());
+    some.must_not.insert(some.must_not.end(), one.must_not.begin(), one.must_not.end());
+    some.use.insert(some.use.end(), one.use.begin(), one.use.end());
+    some.avoid.insert(some.avoid.end(), one.avoid.begin(), one.avoid.end());
+    some.private_layers = std::max(some.private_layers, one.private_layers);
+    some.bytes.insert(some.bytes.end(), one.bytes.begin(), one.bytes.end());
+    some.time.insert(some.time.end(), one.time.begin(), one.time.end());
+  });
+  return some;
+}
+
 void apply_constraints(const Constraints& constraints, const std::vector<std::vector<std::string>>& layers,
                        PlacementProblem& problem) {
-  constexpr double kForbidden = std::numeric_limits<double>::infinity();
-  std::map<std::size_t, const Constraint*> placed;  // by piece
+  Placed placed;
   for (const Constraint& constraint : constraints.must) {
     const std::size_t device = find_device(problem, constraint.device);
-    for (const std::size_t piece : find_pieces(constraint.pattern, layers, problem)) {
-      const auto [before, fresh] = placed.emplace(piece, &constraint);
-      if (!fresh && before->second->device != constraint.device) {
-        fail(ErrorCode::invalid_argument, "slice '{}' must be on '{}' ('{}') and on '{}' ('{}')",
-             problem.pieces[piece].name, before->second->device, before->second->pattern, constraint.device,
-             constraint.pattern);
-      }
-      for (std::size_t other = 0; other < problem.devices.size(); ++other) {
-        if (other != device) problem.cost[other][piece].seconds = kForbidden;
-      }
-    }
+    apply_must("must '" + constraint.pattern + "'", find_pieces(constraint.pattern, layers, problem), device,
+               problem, placed);
+  }
+  if (constraints.private_layers > 0) {
+    apply_must("private", first_pieces(constraints.private_layers, layers), problem.source, problem, placed);
   }
   for (const Constraint& constraint : constraints.must_not) {
     const std::size_t device = find_device(problem, constraint.device);
     for (const std::size_t piece : find_pieces(constraint.pattern, layers, problem)) {
       const auto before = placed.find(piece);
-      if (before != placed.end() && before->second->device == constraint.device) {
-        fail(ErrorCode::invalid_argument, "slice '{}' must be on '{}' ('{}') and must not ('{}')",
-             problem.pieces[piece].name, constraint.device, before->second->pattern, constraint.pattern);
+      if (before != placed.end() && before->second.first == device) {
+        fail(ErrorCode::invalid_argument, "slice '{}' must be on '{}' ({}) and must not ('{}')",
+             problem.pieces[piece].name, constraint.device, before->second.second, constraint.pattern);
       }
       problem.cost[device][piece].seconds = kForbidden;
     }
   }
+  for (const std::string& device : constraints.avoid) apply_avoid(device, problem, placed);
+  for (const std::string& device : constraints.use)
+    problem.devices[find_device(problem, device)].required = true;
+  for (const LinkLimit& limit : constraints.bytes) {
+    LinkCost& link = problem.links[find_device(problem, limit.from)][find_device(problem, limit.to)];
+    link.max_bytes = std::min(link.max_bytes, limit.bytes);
+  }
+}
+
+std::vector<TimeLimit> time_limits(const Constraints& constraints, const PlacementProblem& problem) {
+  std::vector<TimeLimit> limits;
+  for (const DeviceTime& time : constraints.time)
+    limits.push_back({find_device(problem, time.device), time.seconds, time.share});
+  return limits;
 }
 
 }  // namespace lamina

@@ -9,16 +9,9 @@ namespace lamina {
 
 namespace {
 
-// What a request keeps busy of each device.
-struct Load {
-  double computing = 0;  // seconds a request
-  double sending = 0;
-  double receiving = 0;
-};
-
 // Carries what crosses from the devices of one stage to those of the next: the mean time of the hop.
 double carry(const PlacementProblem& problem, const std::vector<Replica>& from,
-             const std::vector<Replica>& to, std::uint64_t bytes, std::vector<Load>& loads, double& busiest) {
+             const std::vector<Replica>& to, std::uint64_t bytes, Placement& placement) {
   double seconds = 0;
   for (const Replica& sender : from) {
     for (const Replica& receiver : to) {
@@ -27,10 +20,10 @@ double carry(const PlacementProblem& problem, const std::vector<Replica>& from,
       const double busy = share * transfer_seconds(link, bytes);
       seconds += share * link.round_trip / 2 + busy;
       if (sender.device == receiver.device) {
-        busiest = std::max(busiest, busy);
+        placement.period = std::max(placement.period, busy);
       } else {
-        loads[sender.device].sending += busy;
-        loads[receiver.device].receiving += busy;
+        placement.loads[sender.device].sending += busy;
+        placement.loads[receiver.device].receiving += busy;
       }
     }
   }
@@ -63,12 +56,12 @@ std::uint64_t stage_memory(const PlacementProblem& problem, std::size_t device, 
 
 Placement evaluate(const PlacementProblem& problem, std::vector<PlacedStage> stages) {
   Placement placement;
-  std::vector<Load> loads(problem.devices.size());
+  placement.loads.resize(problem.devices.size());
   const std::vector<Replica> source = {{problem.source}};
   const std::vector<Replica>* from = &source;
   for (PlacedStage& stage : stages) {
     stage.hop_seconds =
-        carry(problem, *from, stage.replicas, problem.cut_bytes[stage.first_piece], loads, placement.period);
+        carry(problem, *from, stage.replicas, problem.cut_bytes[stage.first_piece], placement);
     stage.seconds = 0;
     for (Replica& replica : stage.replicas) {
       double pieces = 0;
@@ -76,16 +69,16 @@ Placement evaluate(const PlacementProblem& problem, std::vector<PlacedStage> sta
         pieces += problem.cost[replica.device][piece].seconds;
       }
       stage.seconds += replica.share * (problem.devices[replica.device].wake + pieces);
-      loads[replica.device].computing += replica.share * pieces;
+      placement.loads[replica.device].computing += replica.share * pieces;
       replica.memory = stage_memory(problem, replica.device, stage.first_piece, stage.end_piece);
     }
     placement.latency += stage.hop_seconds + stage.seconds;
     from = &stage.replicas;
   }
   placement.return_seconds =
-      carry(problem, *from, source, problem.cut_bytes[stages.back().end_piece], loads, placement.period);
+      carry(problem, *from, source, problem.cut_bytes[stages.back().end_piece], placement);
   placement.latency += placement.return_seconds;
-  for (const Load& load : loads) {
+  for (const DeviceLoad& load : placement.loads) {
     placement.period = std::max({placement.period, load.computing, load.sending, load.receiving});
   }
   placement.stages = std::move(stages);

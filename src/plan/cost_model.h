@@ -75,11 +75,19 @@ struct PlacedStage {
   double hop_seconds = 0;  // predicted time of the hop into it
 };
 
+// What a request keeps busy of a device, seconds.
+struct DeviceLoad {
+  double computing = 0;
+  double sending = 0;
+  double receiving = 0;
+};
+
 struct Placement {
   std::vector<PlacedStage> stages;
-  double return_seconds = 0;  // predicted time of the hop from the last stage to the source
-  double latency = 0;         // seconds, all of the above
-  double period = 0;          // seconds between two answers at most requests a second
+  std::vector<DeviceLoad> loads;  // by device
+  double return_seconds = 0;      // predicted time of the hop from the last stage to the source
+  double latency = 0;             // seconds, all of the above
+  double period = 0;              // seconds between two answers at most requests a second
 };
 
 // How long a link is busy with so many bytes: infinitely where it has no bandwidth or may not carry them.

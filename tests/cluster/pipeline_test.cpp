@@ -60,17 +60,21 @@ Tensor batch_of(std::int64_t batch, float first) {
 
 class Pipeline : public testing::Test {
  protected:
-  // A worker a stage, one layer each. Frames come into stages in wires_, f32 beyond its end.
+  // A worker a stage, one layer each, or as many replicas as shares_ says. Frames come into stages in wires_,
+  // f32 beyond its end.
   void start(const std::vector<std::string>& classes, HeadOptions options = {}, const TlsFiles& tls = {}) {
     graph_ = make_graph(classes);
     const std::vector<Cut> cuts = find_cuts(graph_);
     std::vector<HeadStage> stages;
     for (std::size_t i = 0; i < classes.size(); ++i) {
-      start_worker(tls);
       HeadStage stage;
       stage.name = "step" + std::to_string(i);
-      stage.worker = "worker" + std::to_string(i);
-      stage.address = workers_.back()->address();
+      const std::vector<double> shares = i < shares_.size() ? shares_[i] : std::vector<double>{1};
+      for (const double share : shares) {
+        const std::string name = "worker" + std::to_string(workers_.size());
+        start_worker(tls);
+        stage.replicas.push_back({name, workers_.back()->address(), share});
+      }
       if (i < wires_.size()) stage.wire = wires_[i];
       stage.graph = extract_stage(graph_, cuts, i, i + 1);
       for (const Weight& weight : stage.graph.weights()) stage.hashes.push_back(content_hash(weight.data));
@@ -122,10 +126,40 @@ class Pipeline : public testing::Test {
 
   TemporaryDirectory directory_;
   std::vector<WireFormat> wires_;
+  std::vector<std::vector<double>> shares_;  // of the replicas, by stage
   Graph graph_;
   std::vector<std::unique_ptr<WorkerServer>> workers_;
   std::unique_ptr<Head> head_;
 };
+
+TEST_F(Pipeline, ReplicasShareTheRequestsOfAStage) {
+  shares_ = {{0.75, 0.25}, {1}, {0.4, 0.3, 0.3}};
+  start({"Step", "Step", "Step"});
+  std::vector<std::pair<Tensor, std::future<Prediction>>> answers;
+  for (int i = 0; i < 40; ++i) {
+    const Tensor input = batch_of(2, static_cast<float>(i));
+    answers.emplace_back(input, send({input}));
+  }
+  for (auto& [input, answer] : answers) {
+    ASSERT_EQ(answer.wait_for(seconds(30)), std::future_status::ready);
+    expect_answer(answer.get(), input, 3);
+  }
+  const PipelineStatus status = head_->check();
+  ASSERT_EQ(status.stages.size(), 6U);
+  for (const StageStatus& place : status.stages) {
+    EXPECT_TRUE(place.ready) << place.worker << ": " << place.error;
+    EXPECT_GT(place.measured_seconds, 0) << place.worker << " had nothing to do";
+  }
+  EXPECT_EQ(status.stages[0].forward_address, workers_[2]->address());
+}
+
+TEST_F(Pipeline, SharesThatAreNoneAreRefused) {
+  shares_ = {{1}, {0.5, 0.2}};
+  EXPECT_THROW(start({"Step", "Step"}), Error);
+  workers_.clear();
+  shares_ = {{1}, {2, -1}};
+  EXPECT_THROW(start({"Step", "Step"}), Error);
+}
 
 TEST_F(Pipeline, AnswersThroughOneToFourStages) {
   for (std::size_t stages = 1; stages <= 4; ++stages) {
@@ -380,7 +414,10 @@ TEST_F(Pipeline, ATensorThatCantBeWidenedFailsItsRequestAndOthersGoOn) {
   request.set_pipeline(5);
   request.set_slot(1);
   request.set_stage(client.load(graph, hashes, {}));
-  request.set_next_address(listener.address);
+  v1::NextPlace& next = *request.add_next();
+  next.set_address(listener.address);
+  next.set_slot(0);
+  next.set_share(1);
   request.set_head_address(listener.address);
   request.set_queue(2);
   request.set_wire("f8");

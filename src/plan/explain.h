@@ -1,0 +1,19 @@
+// Why a placement is as it is, for people.
+#pragma once
+
+#include "plan/planner.h"
+
+#include <string>
+#include <vector>
+
+namespace lamina {
+
+// Tables: where the time of a request goes, stage by stage; what keeps each machine busy and its memory; what
+// the plan would come to without each machine that it uses. `names[stage]` are the stages' names.
+std::string explain_placement(const PlacementProblem& problem, const PlanningRequest& request,
+                              const Placement& placement, const std::vector<std::string>& names);
+
+// The placements between least latency and highest rate, as a table.
+std::string format_pareto_front(const PlacementProblem& problem, const std::vector<Placement>& front);
+
+}  // namespace lamina

@@ -1,0 +1,225 @@
+#include "plan/plan_svg.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace lamina {
+
+namespace {
+
+constexpr double kWidth = 960;
+constexpr double kLeft = 120;  // names of machines
+constexpr double kRight = 40;
+constexpr double kTop = 64;
+constexpr double kRow = 44;
+constexpr double kBar = 22;
+constexpr double kChart = 220;
+constexpr const char* kColors[] = {"#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2"};
+
+std::string escape(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      default:
+        escaped += c;
+    }
+  }
+  return escaped;
+}
+
+std::string text_at(double x, double y, std::string_view text, std::string_view attributes = "") {
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes, escape(text));
+}
+
+std::string line(double x1, double y1, double x2, double y2, std::string_view attributes) {
+  return fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" {}/>\n", x1, y1, x2, y2,
+                     attributes);
+}
+
+// A round step that divides `range` into about five.
+double tick_of(double range) {
+  const double rough = range / 5;
+  const double power = std::pow(10, std::floor(std::log10(rough)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (rough <= factor * power) return factor * power;
+  }
+  return 10 * power;
+}
+
+class Timeline {
+ public:
+  explicit Timeline(const Plan& plan) : plan_(plan) {
+    for (const DeviceInfo& device : plan.devices) {
+      if (device.name == plan.source || is_used(device.name)) machines_.push_back(device.name);
+    }
+  }
+
+  double height() const { return kTop + static_cast<double>(machines_.size()) * kRow + 30; }
+
+  std::string draw() const {
+    std::string svg = axis();
+    for (const std::string& machine : machines_) {
+      const double y = row_of(machine);
+      svg += line(kLeft, y, kWidth - kRight, y, "stroke=\"#ddd\"");
+      svg += text_at(kLeft - 10, y + 4, machine, "text-anchor=\"end\"");
+    }
+    double time = 0;
+    std::vector<std::string> from = {plan_.source};
+    for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
+      const PlannedStage& stage = plan_.stages[i];
+      std::vector<std::string> to;
+      for (const PlannedReplica& replica : stage.replicas) to.push_back(replica.device);
+      svg += hops(from, to, time, time + stage.hop_seconds);
+      time += stage.hop_seconds;
+      for (const PlannedReplica& replica : stage.replicas) svg += bar(i, stage, replica, time);
+      time += stage.seconds;
+      from = to;
+    }
+    return svg + hops(from, {plan_.source}, time, time + plan_.return_seconds);
+  }
+
+ private:
+  bool is_used(const std::string& machine) const {
+    return std::any_of(plan_.stages.begin(), plan_.stages.end(), [&](const PlannedStage& stage) {
+      return std::any_of(stage.replicas.begin(), stage.replicas.end(),
+                         [&](const PlannedReplica& replica) { return replica.device == machine; });
+    });
+  }
+  double x_of(double seconds) const {
+    return kLeft + (plan_.latency > 0 ? seconds / plan_.latency : 0) * (kWidth - kLeft - kRight);
+  }
+  double row_of(const std::string& machine) const {
+    const auto at = std::find(machines_.begin(), machines_.end(), machine) - machines_.begin();
+    return kTop + (static_cast<double>(at) + 0.5) * kRow;
+  }
+
+  std::string axis() const {
+    std::string svg;
+    const double bottom = kTop + static_cast<double>(machines_.size()) * kRow;
+    if (!(plan_.latency > 0)) return svg;
+    const double tick = tick_of(plan_.latency);
+    for (double time = 0; time <= plan_.latency * (1 + 1e-9); time += tick) {
+      svg += line(x_of(time), kTop, x_of(time), bottom, "stroke=\"#eee\"");
+      svg += text_at(x_of(time), bottom + 18, format_seconds(time), "text-anchor=\"middle\" fill=\"#666\"");
+    }
+    return svg;
+  }
+
+  std::string hops(const std::vector<std::string>& from, const std::vector<std::string>& to, double begin,
+                   double end) const {
+    std::string svg;
+    for (const std::string& sender : from) {
+      for (const std::string& receiver : to) {
+        svg += line(x_of(begin), row_of(sender), x_of(end), row_of(receiver),
+                    "stroke=\"#555\" stroke-width=\"1.5\" marker-end=\"url(#arrow)\"");
+      }
+    }
+    return svg;
+  }
+
+  std::string bar(std::size_t index, const PlannedStage& stage, const PlannedReplica& replica,
+                  double begin) const {
+    const double width = std::max(2.0, x_of(begin + stage.seconds) - x_of(begin));
+    const double y = row_of(replica.device) - kBar / 2;
+    const std::string title =
+        fmt::format("stage {}: {} on {}, {} of the requests, {}, {}", index + 1, stage.name, replica.device,
+                    fmt::format("{:.0f} %", replica.share * 100), format_seconds(stage.seconds),
+                    format_bytes(replica.memory));
+    std::string svg = fmt::format(
+        "<g><title>{}</title><rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"3\" "
+        "fill=\"{}\"/>",
+        escape(title), x_of(begin), y, width, kBar, kColors[index % std::size(kColors)]);
+    const std::string label = width > 90 ? format_seconds(stage.seconds) : std::to_string(index + 1);
+    if (width > 14)
+      svg +=
+          text_at(x_of(begin) + width / 2, y + kBar / 2 + 4, label, "text-anchor=\"middle\" fill=\"#fff\"");
+    return svg + "</g>\n";
+  }
+
+  const Plan& plan_;
+  std::vector<std::string> machines_;
+};
+
+std::string draw_front(const Plan& plan, const std::vector<PlanPoint>& front, double top) {
+  double slowest = 0;
+  double most = 0;
+  for (const PlanPoint& point : front) {
+    slowest = std::max(slowest, point.latency);
+    most = std::max(most, 1 / point.period);
+  }
+  const double bottom = top + kChart - 50;
+  const auto x_of = [&](double latency) {
+    return kLeft + latency / (slowest * 1.05) * (kWidth - kLeft - kRight);
+  };
+  const auto y_of = [&](double rate) { return bottom - rate / (most * 1.1) * (bottom - top - 20); };
+  std::string svg = text_at(kLeft, top + 4, "Requests a second against latency: no plan is above the line",
+                            "fill=\"#333\"");
+  svg += line(kLeft, bottom, kWidth - kRight, bottom, "stroke=\"#999\"") +
+         line(kLeft, bottom, kLeft, top + 16, "stroke=\"#999\"");
+  for (double time = 0; time <= slowest * 1.05; time += tick_of(slowest))
+    svg += text_at(x_of(time), bottom + 18, format_seconds(time), "text-anchor=\"middle\" fill=\"#666\"");
+  for (double rate = 0; rate <= most * 1.1; rate += tick_of(most))
+    svg += text_at(kLeft - 10, y_of(rate) + 4, fmt::format("{:.4g}/s", rate),
+                   "text-anchor=\"end\" fill=\"#666\"");
+  std::string path;
+  for (const PlanPoint& point : front)
+    path += fmt::format("{:.1f},{:.1f} ", x_of(point.latency), y_of(1 / point.period));
+  svg += fmt::format("<polyline points=\"{}\" fill=\"none\" stroke=\"#4c78a8\"/>\n", path);
+  for (const PlanPoint& point : front) {
+    svg += fmt::format(
+        "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"#4c78a8\"><title>{}, {:.4g}/s</title></circle>\n",
+        x_of(point.latency), y_of(1 / point.period), format_seconds(point.latency), 1 / point.period);
+  }
+  if (plan.period > 0) {
+    svg += fmt::format(
+        "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"6\" fill=\"none\" stroke=\"#e45756\" stroke-width=\"2\"/>\n",
+        x_of(plan.latency), y_of(1 / plan.period));
+  }
+  return svg;
+}
+
+}  // namespace
+
+std::string plan_svg(const Plan& plan, const std::vector<PlanPoint>& front) {
+  const Timeline timeline(plan);
+  const bool with_front = front.size() > 1;
+  const double height = timeline.height() + (with_front ? kChart : 0);
+  std::string svg = fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} "
+      "{1:.0f}\" "
+      "font-family=\"sans-serif\" font-size=\"12\">\n"
+      "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" "
+      "markerHeight=\"7\" "
+      "orient=\"auto\"><path d=\"M0,0 L8,4 L0,8 z\" fill=\"#555\"/></marker></defs>\n"
+      "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
+      kWidth, height);
+  svg += text_at(kLeft, 28, fmt::format("{} on {} machines", plan.model, plan.stages.size()),
+                 "font-size=\"16\"");
+  svg += text_at(kLeft, 46,
+                 fmt::format("one request: {}; at most {:.4g} requests/s", format_seconds(plan.latency),
+                             plan.period > 0 ? 1 / plan.period : 0),
+                 "fill=\"#555\"");
+  svg += timeline.draw();
+  if (with_front) svg += draw_front(plan, front, timeline.height());
+  return svg + "</svg>\n";
+}
+
+}  // namespace lamina

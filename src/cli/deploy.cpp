@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <vector>
 
@@ -68,14 +69,8 @@ void serve(const Options& options) {
   fleet_options.startup = std::chrono::milliseconds(static_cast<std::int64_t>(options.startup * 1e3));
   // A plan names local workers by the address they had when they were measured; they are started anew.
   std::vector<DeviceInfo> devices;
-  for (const PlannedStage& stage : plan.stages) {
-    for (const DeviceInfo& device : plan.devices) {
-      const bool needed = device.name == stage.device;
-      const bool known = std::any_of(devices.begin(), devices.end(),
-                                     [&](const auto& other) { return other.name == device.name; });
-      if (needed && !known) devices.push_back(device);
-    }
-  }
+  std::copy_if(plan.devices.begin(), plan.devices.end(), std::back_inserter(devices),
+               [&](const DeviceInfo& device) { return uses(plan, device.name); });
   const Fleet fleet(devices, fleet_options);
   Running running(options.directory, model, plan, fleet, deployment.path(), options.serve);
   std::printf("%sserving on http://%s:%d\n", format_plan(plan).c_str(), options.serve.host.c_str(),

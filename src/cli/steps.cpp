@@ -6,9 +6,6 @@
 #include "cli/progress_bar.h"
 #include "cli/tls_options.h"
 #include "deploy/devices.h"
-#include "plan/constraints.h"
-#include "plan/least_latency.h"
-#include "plan/problem.h"
 
 #include <cstdio>
 
@@ -99,20 +96,6 @@ Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedMode
   }
   save_benchmark(directory, benchmark);
   return benchmark;
-}
-
-Plan run_planner(const SlicedModel& model, const Benchmark& benchmark, const std::string& source,
-                 const std::string& constraints) {
-  PlacementProblem problem = make_problem(benchmark, source);
-  std::vector<std::vector<std::string>> layers;
-  for (const PieceInfo& piece : benchmark.pieces) {
-    auto& names = layers.emplace_back();
-    for (std::size_t layer = piece.begin; layer < piece.end && layer < model.graph.layers().size(); ++layer) {
-      names.push_back(model.graph.layers()[layer].name);
-    }
-  }
-  apply_constraints(parse_constraints(constraints), layers, problem);
-  return make_plan(benchmark, source, Objective::latency, find_least_latency(problem));
 }
 
 }  // namespace lamina::cli

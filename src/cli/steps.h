@@ -1,4 +1,4 @@
-// The steps that commands share: choosing devices, measuring, planning, serving.
+// The steps that commands share: choosing devices, measuring, serving.
 #pragma once
 
 #include "deploy/benchmark_session.h"
@@ -49,9 +49,5 @@ std::string hash_of_model(const std::filesystem::path& directory);
 // Measures and saves DIR/benchmark.json; says what could not run where.
 Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, Fleet& fleet,
                         const BenchmarkOptions& options);
-
-// Plans from a benchmark. `constraints` is PAPDL's text, empty for none.
-Plan run_planner(const SlicedModel& model, const Benchmark& benchmark, const std::string& source,
-                 const std::string& constraints);
 
 }  // namespace lamina::cli

@@ -6,6 +6,7 @@
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/model_argument.h"
+#include "cli/planning.h"
 #include "cli/running.h"
 #include "cli/signals.h"
 #include "cli/tensor_arguments.h"
@@ -32,7 +33,7 @@ struct Options {
   BenchmarkArguments benchmark;
   ServeArguments serve;
   std::string source;
-  std::string constraints;
+  PlanArguments plan;
   std::vector<std::string> inputs;
   bool once = false;
 };
@@ -108,7 +109,7 @@ void run(const Options& options) {
   Fleet fleet(devices, fleet_options);
   const Benchmark benchmark = run_benchmark(directory, model, fleet, options.benchmark.options);
   const std::string source = options.source.empty() ? devices.front().name : options.source;
-  const Plan plan = run_planner(model, benchmark, source, options.constraints);
+  const Plan plan = make_plans(model, benchmark, source, options.plan).plans.front();
   std::printf("\n%s\n", format_plan(plan).c_str());
   std::fflush(stdout);
 
@@ -137,7 +138,7 @@ void add_up(CLI::App& app) {
   options->benchmark.add_to(*command);
   options->serve.add_to(*command);
   command->add_option("--source", options->source, "the machine where requests enter; the first without it");
-  command->add_option("-c,--constraints", options->constraints, "as for 'lamina configure'");
+  options->plan.add_to(*command);
   command->add_option("--input", options->inputs,
                       "an .npy for each input: try it, and compare with the uncut model");
   command->add_flag("--once", options->once, "end after that");

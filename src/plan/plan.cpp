@@ -35,11 +35,9 @@ std::string stage_name(const Benchmark& benchmark, const PlacedStage& stage) {
 }
 
 std::size_t machines_of(const Plan& plan) {
-  std::set<std::string> names;
-  for (const PlannedStage& stage : plan.stages) {
-    for (const PlannedReplica& replica : stage.replicas) names.insert(replica.device);
-  }
-  return names.size();
+  return static_cast<std::size_t>(
+      std::count_if(plan.devices.begin(), plan.devices.end(),
+                    [&](const DeviceInfo& device) { return uses(plan, device.name); }));
 }
 
 std::uint64_t most_memory_of(const Plan& plan) {
@@ -140,6 +138,13 @@ Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective 
       known.replicas.push_back({benchmark.devices[replica.device].name, replica.share, replica.memory});
   }
   return plan;
+}
+
+bool uses(const Plan& plan, const std::string& device) {
+  return std::any_of(plan.stages.begin(), plan.stages.end(), [&](const PlannedStage& stage) {
+    return std::any_of(stage.replicas.begin(), stage.replicas.end(),
+                       [&](const PlannedReplica& replica) { return replica.device == device; });
+  });
 }
 
 Json to_json(const Plan& plan) {

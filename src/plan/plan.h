@@ -47,6 +47,9 @@ struct Plan {
 Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective objective,
                const PlannedPlacement& placement);
 
+// Whether the plan has a stage on the device.
+bool uses(const Plan& plan, const std::string& device);
+
 Json to_json(const Plan& plan);
 // Error(corrupt) naming `where` for anything that doesn't fit: stages that leave holes, unknown devices.
 Plan plan_from_json(const Json& json, const std::string& where);

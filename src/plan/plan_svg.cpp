@@ -68,7 +68,7 @@ class Timeline {
  public:
   explicit Timeline(const Plan& plan) : plan_(plan) {
     for (const DeviceInfo& device : plan.devices) {
-      if (device.name == plan.source || is_used(device.name)) machines_.push_back(device.name);
+      if (device.name == plan.source || uses(plan, device.name)) machines_.push_back(device.name);
     }
   }
 
@@ -97,12 +97,6 @@ class Timeline {
   }
 
  private:
-  bool is_used(const std::string& machine) const {
-    return std::any_of(plan_.stages.begin(), plan_.stages.end(), [&](const PlannedStage& stage) {
-      return std::any_of(stage.replicas.begin(), stage.replicas.end(),
-                         [&](const PlannedReplica& replica) { return replica.device == machine; });
-    });
-  }
   double x_of(double seconds) const {
     return kLeft + (plan_.latency > 0 ? seconds / plan_.latency : 0) * (kWidth - kLeft - kRight);
   }
@@ -211,8 +205,8 @@ std::string plan_svg(const Plan& plan, const std::vector<PlanPoint>& front) {
       "orient=\"auto\"><path d=\"M0,0 L8,4 L0,8 z\" fill=\"#555\"/></marker></defs>\n"
       "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
       kWidth, height);
-  svg += text_at(kLeft, 28, fmt::format("{} on {} machines", plan.model, plan.stages.size()),
-                 "font-size=\"16\"");
+  svg +=
+      text_at(kLeft, 28, fmt::format("{} in {} stages", plan.model, plan.stages.size()), "font-size=\"16\"");
   svg += text_at(kLeft, 46,
                  fmt::format("one request: {}; at most {:.4g} requests/s", format_seconds(plan.latency),
                              plan.period > 0 ? 1 / plan.period : 0),

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <utility>
@@ -103,6 +104,16 @@ std::chrono::nanoseconds parse_duration(std::string_view text, std::string_view 
     }
   }
   fail(ErrorCode::invalid_argument, "{} is '{}', expected a duration such as 50ms or 2s", what, text);
+}
+
+double parse_rate(std::string_view text, std::string_view what) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  const bool known = unit.empty() || unit == "/s" || unit == "/min";
+  if (error != std::errc() || !known || !(number > 0) || !std::isfinite(number))
+    fail(ErrorCode::invalid_argument, "{} is '{}', expected times a second such as 20/s", what, text);
+  return unit == "/min" ? number / 60 : number;
 }
 
 std::string format_table(const std::vector<std::vector<std::string>>& rows) {

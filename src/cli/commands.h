@@ -11,6 +11,7 @@ void add_slice(CLI::App& app);
 void add_worker(CLI::App& app);
 void add_benchmark(CLI::App& app);
 void add_configure(CLI::App& app);
+void add_simulate(CLI::App& app);
 void add_deploy(CLI::App& app);
 void add_status(CLI::App& app);
 void add_clean(CLI::App& app);

@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   lamina::cli::add_worker(app);
   lamina::cli::add_benchmark(app);
   lamina::cli::add_configure(app);
+  lamina::cli::add_simulate(app);
   lamina::cli::add_deploy(app);
   lamina::cli::add_status(app);
   lamina::cli::add_clean(app);

@@ -8,7 +8,6 @@
 
 #include <charconv>
 #include <chrono>
-#include <string_view>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -16,18 +15,6 @@
 namespace lamina::cli {
 
 namespace {
-
-// 20/s, 20 or 1200/min; in requests a second.
-double parse_rate(std::string_view text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
-  const bool known = unit.empty() || unit == "/s" || unit == "/min";
-  if (error != std::errc() || !known || !(number > 0)) {
-    fail(ErrorCode::invalid_argument, "--min-rate is '{}', expected requests a second such as 20/s", text);
-  }
-  return unit == "/min" ? number / 60 : number;
-}
 
 std::size_t parse_replicas(const std::string& text, std::size_t machines) {
   if (text == "auto") return machines;
@@ -45,7 +32,7 @@ PlanningRequest request_of(const PlanArguments& arguments, std::size_t machines,
   if (!arguments.deadline.empty())
     request.deadline =
         std::chrono::duration<double>(parse_duration(arguments.deadline, "--deadline")).count();
-  if (!arguments.min_rate.empty()) request.period = 1 / parse_rate(arguments.min_rate);
+  if (!arguments.min_rate.empty()) request.period = 1 / parse_rate(arguments.min_rate, "--min-rate");
   request.replicas = parse_replicas(arguments.replicas, machines);
   request.top = top;
   request.time_limit = std::chrono::duration<double>(arguments.time_limit);

@@ -2,10 +2,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/shares.h"
 #include "cluster/bounded_queue.h"
 #include "cluster/data_path.h"
 #include "cluster/listener.h"
-#include "cluster/shares.h"
 #include "cluster/worker_client.h"
 #include "profile/statistics.h"
 

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/shares.h"
 #include "cluster/bounded_queue.h"
 #include "cluster/data_path.h"
-#include "cluster/shares.h"
 #include "engine/engine.h"
 
 #include <cstdint>

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "plan/problem.h"
 
 #include <algorithm>
 #include <charconv>
@@ -164,15 +165,6 @@ bool matches(std::string_view pattern, std::string_view name) {
   return p == pattern.size();
 }
 
-std::size_t find_device(const PlacementProblem& problem, const std::string& name) {
-  std::string known;
-  for (std::size_t i = 0; i < problem.devices.size(); ++i) {
-    if (problem.devices[i].name == name) return i;
-    known += (i > 0 ? ", " : "") + problem.devices[i].name;
-  }
-  fail(ErrorCode::invalid_argument, "a constraint names device '{}', expected one of: {}", name, known);
-}
-
 std::vector<std::size_t> find_pieces(const std::string& pattern,
                                      const std::vector<std::vector<std::string>>& layers,
                                      const PlacementProblem& problem) {
@@ -241,7 +233,7 @@ std::vector<std::size_t> first_pieces(std::size_t count,
 }
 
 void apply_avoid(const std::string& device, PlacementProblem& problem, const Placed& placed) {
-  const std::size_t avoided = find_device(problem, device);
+  const std::size_t avoided = find_device(problem, device, "a constraint");
   for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
     const auto before = placed.find(piece);
     if (before != placed.end() && before->second.first == avoided) {
@@ -283,7 +275,7 @@ void apply_constraints(const Constraints& constraints, const std::vector<std::ve
                        PlacementProblem& problem) {
   Placed placed;
   for (const Constraint& constraint : constraints.must) {
-    const std::size_t device = find_device(problem, constraint.device);
+    const std::size_t device = find_device(problem, constraint.device, "a constraint");
     apply_must("must '" + constraint.pattern + "'", find_pieces(constraint.pattern, layers, problem), device,
                problem, placed);
   }
@@ -291,7 +283,7 @@ void apply_constraints(const Constraints& constraints, const std::vector<std::ve
     apply_must("private", first_pieces(constraints.private_layers, layers), problem.source, problem, placed);
   }
   for (const Constraint& constraint : constraints.must_not) {
-    const std::size_t device = find_device(problem, constraint.device);
+    const std::size_t device = find_device(problem, constraint.device, "a constraint");
     for (const std::size_t piece : find_pieces(constraint.pattern, layers, problem)) {
       const auto before = placed.find(piece);
       if (before != placed.end() && before->second.first == device) {
@@ -303,9 +295,10 @@ void apply_constraints(const Constraints& constraints, const std::vector<std::ve
   }
   for (const std::string& device : constraints.avoid) apply_avoid(device, problem, placed);
   for (const std::string& device : constraints.use)
-    problem.devices[find_device(problem, device)].required = true;
+    problem.devices[find_device(problem, device, "a constraint")].required = true;
   for (const LinkLimit& limit : constraints.bytes) {
-    LinkCost& link = problem.links[find_device(problem, limit.from)][find_device(problem, limit.to)];
+    LinkCost& link = problem.links[find_device(problem, limit.from, "a constraint")]
+                                  [find_device(problem, limit.to, "a constraint")];
     link.max_bytes = std::min(link.max_bytes, limit.bytes);
   }
 }
@@ -313,7 +306,7 @@ void apply_constraints(const Constraints& constraints, const std::vector<std::ve
 std::vector<TimeLimit> time_limits(const Constraints& constraints, const PlacementProblem& problem) {
   std::vector<TimeLimit> limits;
   for (const DeviceTime& time : constraints.time)
-    limits.push_back({find_device(problem, time.device), time.seconds, time.share});
+    limits.push_back({find_device(problem, time.device, "a constraint"), time.seconds, time.share});
   return limits;
 }
 

@@ -54,7 +54,7 @@ std::uint64_t stage_memory(const PlacementProblem& problem, std::size_t device, 
   return weights + activations + problem.waiting_inputs * problem.cut_bytes[first] + problem.cut_bytes[end];
 }
 
-Placement evaluate(const PlacementProblem& problem, std::vector<PlacedStage> stages) {
+Placement evaluate_stages(const PlacementProblem& problem, std::vector<PlacedStage> stages) {
   Placement placement;
   placement.loads.resize(problem.devices.size());
   const std::vector<Replica> source = {{problem.source}};
@@ -93,7 +93,7 @@ Placement evaluate(const PlacementProblem& problem, const std::vector<std::size_
     }
     stages.back().end_piece = piece + 1;
   }
-  return evaluate(problem, std::move(stages));
+  return evaluate_stages(problem, std::move(stages));
 }
 
 bool uses(const Placement& placement, std::size_t device) {

@@ -100,7 +100,7 @@ std::uint64_t stage_memory(const PlacementProblem& problem, std::size_t device, 
 
 // Fills in times, memory, latency and period for stages with their replicas and shares. Does not check
 // memory.
-Placement evaluate(const PlacementProblem& problem, std::vector<PlacedStage> stages);
+Placement evaluate_stages(const PlacementProblem& problem, std::vector<PlacedStage> stages);
 // The same for pieces assigned to devices (device_of[piece]).
 Placement evaluate(const PlacementProblem& problem, const std::vector<std::size_t>& device_of);
 

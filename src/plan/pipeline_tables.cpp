@@ -256,7 +256,7 @@ Placement PipelineTables::placement_of(const std::vector<std::pair<std::size_t, 
     }
     placed.push_back({std::move(replicas), stage->second, pieces});
   }
-  return evaluate(problem, std::move(placed));
+  return evaluate_stages(problem, std::move(placed));
 }
 
 }  // namespace lamina

@@ -3,11 +3,13 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "plan/problem.h"
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
+#include <utility>
 
 namespace lamina {
 
@@ -71,7 +73,7 @@ std::string format_proof(const Plan& plan) {
     case Objective::devices: {
       const std::size_t machines = machines_of(plan);
       if (is_proven(static_cast<double>(machines)))
-        return fmt::format("{} machines, no plan needs fewer", machines);
+        return fmt::format("{} machine{}, no plan needs fewer", machines, machines == 1 ? "" : "s");
       return fmt::format("{} machines, no plan needs fewer than {:.0f}", machines, plan.lower_bound);
     }
   }
@@ -221,7 +223,34 @@ Plan load_plan(const std::filesystem::path& directory) {
   if (!std::filesystem::exists(path)) {
     fail(ErrorCode::not_found, "'{}' has no plan.json, which 'lamina configure' writes", directory.string());
   }
-  return plan_from_json(parse_json(read_file(path, kMaxPlanFile), path.string()), path.string());
+  return read_plan(path);
+}
+
+Plan read_plan(const std::filesystem::path& file) {
+  return plan_from_json(parse_json(read_file(file, kMaxPlanFile), file.string()), file.string());
+}
+
+Placement placement_of(const Plan& plan, const Benchmark& benchmark, const PlacementProblem& problem) {
+  if (plan.model_hash != benchmark.model_hash)
+    fail(ErrorCode::invalid_argument, "the plan was made for another model than the benchmark's '{}'",
+         benchmark.model);
+  std::vector<PlacedStage> stages;
+  for (const PlannedStage& stage : plan.stages) {
+    PlacedStage& placed = stages.emplace_back();
+    const auto begin = std::find_if(benchmark.pieces.begin(), benchmark.pieces.end(),
+                                    [&](const PieceInfo& piece) { return piece.begin == stage.begin; });
+    const auto last = std::find_if(benchmark.pieces.begin(), benchmark.pieces.end(),
+                                   [&](const PieceInfo& piece) { return piece.end == stage.end; });
+    if (begin == benchmark.pieces.end() || last == benchmark.pieces.end()) {
+      fail(ErrorCode::invalid_argument, "stage '{}' of the plan is not made of the benchmark's pieces",
+           stage.name);
+    }
+    placed.first_piece = static_cast<std::size_t>(begin - benchmark.pieces.begin());
+    placed.end_piece = static_cast<std::size_t>(last - benchmark.pieces.begin()) + 1;
+    for (const PlannedReplica& replica : stage.replicas)
+      placed.replicas.push_back({find_device(problem, replica.device, "the plan"), replica.share});
+  }
+  return evaluate_stages(problem, std::move(stages));
 }
 
 std::string format_plan(const Plan& plan) {

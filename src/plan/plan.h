@@ -55,6 +55,11 @@ Json to_json(const Plan& plan);
 Plan plan_from_json(const Json& json, const std::string& where);
 void save_plan(const std::filesystem::path& directory, const Plan& plan);
 Plan load_plan(const std::filesystem::path& directory);
+Plan read_plan(const std::filesystem::path& file);
+
+// The placement that a plan describes, priced by `problem`, which was made from `benchmark`.
+// Error(invalid_argument) where the benchmark is of another model or other pieces, or lacks a device.
+Placement placement_of(const Plan& plan, const Benchmark& benchmark, const PlacementProblem& problem);
 
 // The plan as a table for people: slice, machine, memory, predicted times.
 std::string format_plan(const Plan& plan);

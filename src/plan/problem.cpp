@@ -45,4 +45,13 @@ PlacementProblem make_problem(const Benchmark& benchmark, const std::string& sou
   return problem;
 }
 
+std::size_t find_device(const PlacementProblem& problem, const std::string& name, const std::string& who) {
+  std::string known;
+  for (std::size_t i = 0; i < problem.devices.size(); ++i) {
+    if (problem.devices[i].name == name) return i;
+    known += (i > 0 ? ", " : "") + problem.devices[i].name;
+  }
+  fail(ErrorCode::invalid_argument, "{} names device '{}', expected one of: {}", who, name, known);
+}
+
 }  // namespace lamina

@@ -4,6 +4,7 @@
 #include "plan/cost_model.h"
 #include "profile/benchmark.h"
 
+#include <cstddef>
 #include <string>
 
 namespace lamina {
@@ -12,5 +13,8 @@ namespace lamina {
 // budgets are the free memory times the benchmark's multiplier. `source` is the name of a device; another
 // name is Error(not_found) that lists them.
 PlacementProblem make_problem(const Benchmark& benchmark, const std::string& source);
+
+// The device of that name; Error(invalid_argument) that says who names it and lists what there is.
+std::size_t find_device(const PlacementProblem& problem, const std::string& name, const std::string& who);
 
 }  // namespace lamina

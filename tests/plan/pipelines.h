@@ -42,7 +42,7 @@ inline void for_every_pipeline(const PlacementProblem& problem, std::size_t repl
   const unsigned all = (1U << problem.devices.size()) - 1;
   const std::function<void(std::size_t, unsigned)> extend = [&](std::size_t piece, unsigned used) {
     if (piece == problem.pieces.size()) {
-      const Placement placement = evaluate(problem, stages);
+      const Placement placement = evaluate_stages(problem, stages);
       if (is_feasible(problem, placement) && std::isfinite(placement.period)) visit(placement);
       return;
     }

@@ -1,4 +1,4 @@
-#include "cluster/shares.h"
+#include "base/shares.h"
 
 #include <cmath>
 #include <numeric>

@@ -1,0 +1,147 @@
+// lamina simulate: what a plan would do under load, without a machine.
+#include "plan/simulate.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "plan/plan.h"
+#include "plan/planner.h"
+#include "plan/problem.h"
+#include "profile/statistics.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace lamina::cli {
+
+namespace {
+
+struct Options {
+  std::string directory;
+  std::string plan;
+  std::string rate;
+  double seconds = 60;
+  std::string failure;
+  double recovery = 2;
+  std::size_t max_in_flight = 64;
+  std::uint64_t seed = 1;
+};
+
+// "vm5@10s"
+SimulatedFailure parse_failure(const std::string& text, const PlacementProblem& problem, double recovery) {
+  const std::size_t at = text.find('@');
+  if (at == std::string::npos)
+    fail(ErrorCode::invalid_argument, "--fail is '{}', expected a machine and a time such as vm5@10s", text);
+  SimulatedFailure failure;
+  failure.device = find_device(problem, text.substr(0, at), "--fail");
+  failure.at = std::chrono::duration<double>(parse_duration(text.substr(at + 1), "--fail")).count();
+  failure.recovery = recovery;
+  return failure;
+}
+
+// Runs of a piece are taken to be lognormal: half the logarithm of p90/p10 is 1.28 standard deviations. A
+// stage's is that of its pieces, weighted by their times.
+double spread_of(const Benchmark& benchmark, const PlacedStage& stage, std::size_t device) {
+  double seconds = 0;
+  double weighted = 0;
+  for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
+    const PieceMeasurement& measured = benchmark.measurements[device][piece];
+    if (!measured.time || !(measured.time->p10 > 0)) continue;
+    seconds += measured.time->median;
+    weighted += measured.time->median * std::log(measured.time->p90 / measured.time->p10) / (2 * 1.2816);
+  }
+  return seconds > 0 ? weighted / seconds : 0;
+}
+
+void print(const PlacementProblem& problem, const Plan& plan, const Options& options, double rate,
+           const Simulation& simulation) {
+  std::printf("%.4g requests/s for %.4g s on a plan of at most %.4g: %zu answered, %zu refused, %zu failed\n",
+              rate, options.seconds, 1 / plan.period, simulation.latencies.size(), simulation.refused,
+              simulation.failed);
+  if (!simulation.recovered) std::printf("no plan fits the machines that are left\n");
+  if (simulation.latencies.empty()) return;
+  std::printf("latency: p50 %s, p90 %s, p99 %s, slowest %s; %s for one request alone\n\n",
+              format_seconds(quantile(simulation.latencies, 0.5)).c_str(),
+              format_seconds(quantile(simulation.latencies, 0.9)).c_str(),
+              format_seconds(quantile(simulation.latencies, 0.99)).c_str(),
+              format_seconds(quantile(simulation.latencies, 1)).c_str(),
+              format_seconds(plan.latency).c_str());
+  std::vector<std::vector<std::string>> rows = {{"machine", "computing", "sending", "receiving"}};
+  const auto percent = [](double share) { return fmt::format("{:.0f} %", share * 100); };
+  for (std::size_t device = 0; device < problem.devices.size(); ++device) {
+    const DeviceLoad& busy = simulation.busy[device];
+    rows.push_back({problem.devices[device].name, percent(busy.computing), percent(busy.sending),
+                    percent(busy.receiving)});
+  }
+  std::printf("%s\n", format_table(rows).c_str());
+  rows = {{"stage", "slice", "most waiting"}};
+  for (std::size_t stage = 0; stage < plan.stages.size(); ++stage) {
+    rows.push_back({std::to_string(stage + 1), plan.stages[stage].name,
+                    std::to_string(simulation.stages[stage].most_waiting)});
+  }
+  std::printf("%s", format_table(rows).c_str());
+}
+
+void run(const Options& options) {
+  const Benchmark benchmark = load_benchmark(options.directory);
+  const Plan plan = options.plan.empty() ? load_plan(options.directory) : read_plan(options.plan);
+  const PlacementProblem problem = make_problem(benchmark, plan.source);
+  const Placement placement = placement_of(plan, benchmark, problem);
+  const double rate = options.rate.empty() ? 0.8 / placement.period : parse_rate(options.rate, "--rate");
+  SimulationOptions simulation;
+  simulation.rate = rate;
+  simulation.seconds = options.seconds;
+  simulation.max_in_flight = options.max_in_flight;
+  simulation.seed = options.seed;
+  simulation.spread = [&](const PlacedStage& stage, std::size_t device) {
+    return spread_of(benchmark, stage, device);
+  };
+  if (!options.failure.empty())
+    simulation.failure = parse_failure(options.failure, problem, options.recovery);
+  simulation.replan = [&](std::size_t device) -> std::optional<Placement> {
+    PlacementProblem left = problem;
+    for (PieceCost& cost : left.cost[device]) cost.seconds = std::numeric_limits<double>::infinity();
+    PlanningRequest request;
+    request.objective = plan.objective;
+    try {
+      return find_placements(left, request).front().placement;
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::out_of_memory || error.code() == ErrorCode::resource_exhausted)
+        return {};
+      throw;
+    }
+  };
+  print(problem, plan, options, rate, simulate(problem, placement, simulation));
+}
+
+}  // namespace
+
+void add_simulate(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("simulate", "What a plan would do under load, without the machines");
+  command->add_option("DIR", options->directory, "a directory with a benchmark and a plan")->required();
+  command->add_option("--plan", options->plan, "another plan than DIR/plan.json");
+  command->add_option("--rate", options->rate,
+                      "requests a second, such as 50/s; without it 80 % of the most");
+  command->add_option("--seconds", options->seconds, "that requests arrive for")
+      ->capture_default_str()
+      ->check(CLI::Range(0.001, 1e5));
+  command->add_option("--fail", options->failure, "a machine that stops at a time, such as vm5@10s");
+  command->add_option("--recovery", options->recovery, "seconds from then until a plan without it serves")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--max-in-flight", options->max_in_flight, "requests under way at once; more are refused")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
+  command->add_option("--seed", options->seed, "of what is random")->capture_default_str();
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace lamina::cli

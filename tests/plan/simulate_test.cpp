@@ -1,0 +1,117 @@
+#include "plan/simulate.h"
+
+#include "plan/pipelines.h"
+#include "plan/random_problem.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+
+#include <gtest/gtest.h>
+
+namespace lamina {
+namespace {
+
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+// One machine that takes `seconds` for the only piece; nothing else costs.
+PlacementProblem one_machine(double seconds) {
+  PlacementProblem problem;
+  problem.devices = {{"only", 1U << 30U}};
+  problem.pieces = {{"all"}};
+  problem.cut_bytes = {0, 0};
+  problem.cost = {{{seconds, 1, 1}}};
+  problem.links = {{{0, 1e12}}};
+  return problem;
+}
+
+// Pollaczek and Khinchine: a queue with Poisson arrivals and a fixed time of service.
+TEST(Simulate, WaitsAsQueueingTheorySays) {
+  const double service = 0.01;
+  const PlacementProblem problem = one_machine(service);
+  const Placement placement = evaluate(problem, {0});
+  for (const double load : {0.3, 0.6, 0.9}) {
+    SimulationOptions options;
+    options.rate = load / service;
+    options.seconds = 5000;
+    options.max_in_flight = 100'000;
+    const Simulation simulation = simulate(problem, placement, options);
+    const double expected = service + load * service / (2 * (1 - load));
+    EXPECT_NEAR(mean(simulation.latencies) / expected, 1, 0.05) << "load " << load;
+    EXPECT_NEAR(simulation.busy[0].computing, load, 0.02);
+    EXPECT_EQ(simulation.refused, 0U);
+  }
+}
+
+TEST(Simulate, AFewRequestsTakeThePredictedLatencyAndManyThePredictedPeriod) {
+  std::mt19937 random(31);
+  for (int i = 0; i < 100; ++i) {
+    const PlacementProblem problem = random_problem(random, {.tightness = 10});
+    std::vector<Placement> pipelines;
+    for_every_pipeline(problem, i % 2 == 0 ? 1 : 3,
+                       [&](const Placement& placement) { pipelines.push_back(placement); });
+    const Placement& placement = pipelines[random() % pipelines.size()];
+    const bool replicated = std::any_of(placement.stages.begin(), placement.stages.end(),
+                                        [](const PlacedStage& stage) { return stage.replicas.size() > 1; });
+    SimulationOptions alone;
+    alone.rate = 0.001 / placement.latency;
+    alone.seconds = 300 / alone.rate;
+    const Simulation few = simulate(problem, placement, alone);
+    // Turns of replicas are spread evenly, so the mean comes close to the mean over shares.
+    EXPECT_NEAR(mean(few.latencies) / placement.latency, 1, replicated ? 0.05 : 0.01) << "case " << i;
+
+    SimulationOptions crowd;
+    crowd.rate = 3 / placement.period;
+    crowd.seconds = 3000 * placement.period;
+    crowd.max_in_flight = 1000;
+    const Simulation many = simulate(problem, placement, crowd);
+    const double period = many.span / static_cast<double>(many.latencies.size());
+    // A transfer waits for both its ends, which the period leaves aside: the simulation may be slower.
+    EXPECT_GE(period, placement.period * 0.97) << "case " << i;
+    EXPECT_LE(period, placement.period * (replicated ? 2.5 : 2)) << "case " << i;
+    EXPECT_GT(many.refused, 0U);
+  }
+}
+
+TEST(Simulate, AFailureEndsWhatIsUnderWayAndRefusesUntilTheNextPlan) {
+  PlacementProblem problem = one_machine(0.05);
+  problem.devices.push_back({"other", 1U << 30U});
+  problem.cost.push_back({{0.1, 1, 1}});
+  problem.links = {{{0, 1e12}, {0, 1e12}}, {{0, 1e12}, {0, 1e12}}};
+  SimulationOptions options;
+  options.rate = 8;
+  options.seconds = 100;
+  options.failure = SimulatedFailure{0, 50, 5};
+  options.replan = [&](std::size_t device) {
+    EXPECT_EQ(device, 0U);
+    return std::optional(evaluate(problem, {1}));
+  };
+  const Simulation simulation = simulate(problem, evaluate(problem, {0}), options);
+  EXPECT_TRUE(simulation.recovered);
+  EXPECT_GT(simulation.refused, 15U);  // about 8 a second for 5 seconds
+  EXPECT_LT(simulation.refused, 80U);
+  EXPECT_LE(simulation.failed, 10U);
+  EXPECT_GT(simulation.busy[1].computing, 0.2);
+  options.replan = nullptr;
+  const Simulation lost = simulate(problem, evaluate(problem, {0}), options);
+  EXPECT_FALSE(lost.recovered);
+  EXPECT_GT(lost.refused, 300U);
+}
+
+TEST(Simulate, TheSameSeedGivesTheSameAnswer) {
+  const PlacementProblem problem = one_machine(0.01);
+  SimulationOptions options;
+  options.rate = 50;
+  options.spread = [](const PlacedStage&, std::size_t) { return 0.2; };
+  const Placement placement = evaluate(problem, {0});
+  EXPECT_EQ(simulate(problem, placement, options).latencies, simulate(problem, placement, options).latencies);
+  SimulationOptions steady = options;
+  steady.spread = nullptr;
+  EXPECT_NE(simulate(problem, placement, options).latencies, simulate(problem, placement, steady).latencies);
+}
+
+}  // namespace
+}  // namespace lamina

@@ -2,6 +2,7 @@
 
 #include "cli/answer.h"
 #include "deploy/pipeline.h"
+#include "graph/rows.h"
 
 #include <chrono>
 
@@ -27,6 +28,7 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
   options.tls = arguments.tls;
   head_ = make_head(model, hash_of_model(directory), plan, fleet, options);
   if (arguments.batch_limit > 1) {
+    check_rows_apart(model.graph);
     BatcherOptions joining;
     joining.max_batch = arguments.batch_limit;
     joining.window = std::chrono::microseconds(static_cast<std::int64_t>(arguments.batch_window * 1e3));

@@ -33,6 +33,9 @@ void count_batch(BatchSizes& sizes, std::int64_t rows) {
   sizes.rows += static_cast<std::uint64_t>(rows);
 }
 
+// Copies of an Error share its text; each request, which may end on a thread of its own, gets one to itself.
+Prediction failed(ErrorCode code, const std::string& message) { return {{}, Error(code, message)}; }
+
 void check_options(const BatcherOptions& options) {
   // The bound keeps sums of rows and powers of two far from overflow.
   constexpr std::int64_t kMostRows = std::int64_t{1} << 32;
@@ -97,7 +100,7 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
       // Answers come from another thread, refusals too.
       const std::lock_guard lock(mutex_);
       ++failed_;
-      ended_.emplace_back(std::move(done), error);
+      ended_.emplace_back(std::move(done), failed(error.code(), error.what()));
       wake_messenger_.notify_all();
       return 0;
     }
@@ -157,7 +160,7 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
   // Leaves a request that has ended without an answer to the messenger.
   void end(std::uint64_t number, ErrorCode code, const char* why) {
     ++failed_;
-    ended_.emplace_back(take(number), Error(code, why));
+    ended_.emplace_back(take(number), failed(code, why));
     wake_messenger_.notify_all();
   }
 
@@ -222,7 +225,7 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
     try {
       if (inputs.size() > 1) inputs = {join_requests(inputs)};
     } catch (const std::bad_alloc&) {
-      receive(number, {{}, Error(ErrorCode::out_of_memory, fmt::format("no memory to join {} rows", rows))});
+      receive(number, failed(ErrorCode::out_of_memory, fmt::format("no memory to join {} rows", rows)));
       lock.lock();
       return;
     }
@@ -248,16 +251,17 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
       batches_.erase(found);
       wake_sender_.notify_all();
     }
-    std::vector<Prediction> answers(batch.requests.size(), Prediction{{}, answer.error});
-    if (!answer.error && batch.requests.size() == 1) {
-      answers.front() = std::move(answer);
-    } else if (!answer.error) {
-      try {
+    std::vector<Prediction> answers(batch.requests.size());
+    try {
+      if (answer.error) throw Error(*answer.error);
+      if (answers.size() == 1) {
+        answers.front() = std::move(answer);
+      } else {
         std::vector<std::vector<Tensor>> split = split_outputs(signature_, answer.outputs, batch.rows);
         for (std::size_t i = 0; i < split.size(); ++i) answers[i].outputs = std::move(split[i]);
-      } catch (const Error& error) {
-        answers.assign(answers.size(), Prediction{{}, error});
       }
+    } catch (const Error& error) {
+      for (Prediction& each : answers) each = failed(error.code(), error.what());
     }
     for (std::size_t i = 0; i < answers.size(); ++i) call_back(batch.requests[i], std::move(answers[i]));
   }
@@ -292,7 +296,7 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
         auto ended = std::exchange(ended_, {});
         const auto abandoned = std::exchange(abandoned_, {});
         lock.unlock();
-        for (auto& [done, error] : ended) done({{}, error});
+        for (auto& [done, why] : ended) done(std::move(why));
         ended.clear();
         for (const std::uint64_t batch : abandoned) wrapped_.cancel(batch);
         lock.lock();
@@ -316,9 +320,9 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
   std::map<std::uint64_t, Request> requests_;  // neither answered nor ended
   std::set<std::uint64_t> waiting_;            // those of them that have not left, in order
   std::set<std::pair<Clock::time_point, std::uint64_t>> deadlines_;
-  std::map<std::uint64_t, Batch> batches_;         // under way
-  std::vector<std::pair<Callback, Error>> ended_;  // to be told by the messenger
-  std::vector<std::uint64_t> abandoned_;           // batches to be cancelled in the wrapped orchestrator
+  std::map<std::uint64_t, Batch> batches_;              // under way
+  std::vector<std::pair<Callback, Prediction>> ended_;  // to be told by the messenger
+  std::vector<std::uint64_t> abandoned_;                // batches to be cancelled in the wrapped orchestrator
   std::uint64_t next_request_ = 1;
   std::uint64_t next_batch_ = 1;
   std::uint64_t answered_ = 0;

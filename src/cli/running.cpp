@@ -2,6 +2,7 @@
 
 #include "cli/answer.h"
 #include "deploy/pipeline.h"
+#include "graph/rows.h"
 
 #include <chrono>
 
@@ -26,6 +27,14 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
   options.max_in_flight = arguments.max_in_flight;
   options.tls = arguments.tls;
   head_ = make_head(model, hash_of_model(directory), plan, fleet, options);
+  if (arguments.batch_limit > 1) {
+    check_rows_apart(model.graph);
+    BatcherOptions joining;
+    joining.max_batch = arguments.batch_limit;
+    joining.window = std::chrono::microseconds(static_cast<std::int64_t>(arguments.batch_window * 1e3));
+    joining.max_in_flight = arguments.max_in_flight;
+    batcher_ = std::make_unique<Batcher>(*head_, joining);
+  }
   head_->start();
 
   HttpOptions http;
@@ -33,7 +42,7 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
   http.port = static_cast<std::uint16_t>(arguments.port);
   http.request_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(arguments.timeout * 1e3));
   http.class_names = load_classes(arguments.classes);
-  http_ = std::make_unique<HttpServer>(*head_, http);
+  http_ = std::make_unique<HttpServer>(pipeline(), http);
 
   record_.id = deployment.filename().string();
   record_.model_directory = std::filesystem::absolute(directory).string();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/steps.h"
+#include "cluster/batcher.h"
 #include "cluster/head.h"
 #include "deploy/record.h"
 #include "serve/http_server.h"
@@ -22,7 +23,8 @@ class Running {
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
 
-  Head& head() { return *head_; }
+  // What the front end asks: the head, behind a batcher where requests are joined.
+  Orchestrator& pipeline() { return batcher_ ? static_cast<Orchestrator&>(*batcher_) : *head_; }
   int port() const { return http_->port(); }
   // Takes no new requests and finishes those under way.
   void stop() { http_->stop(); }
@@ -30,6 +32,7 @@ class Running {
  private:
   DeploymentRecord record_;
   std::unique_ptr<Head> head_;
+  std::unique_ptr<Batcher> batcher_;  // nothing where each request goes alone
   std::unique_ptr<HttpServer> http_;
 };
 

@@ -70,6 +70,16 @@ void ServeArguments::add_to(CLI::App& command) {
   command.add_option("--max-in-flight", max_in_flight, "requests under way at once; more are refused")
       ->capture_default_str()
       ->check(CLI::Range(1, 100000));
+  command
+      .add_option("--batch-limit", batch_limit,
+                  "rows that requests are joined up to on their way through the pipeline; 1: each goes alone")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 65536));
+  command
+      .add_option("--batch-window", batch_window,
+                  "milliseconds a request may wait for others to join while the pipeline is busy")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 60000.0));
   add_tls_options(command, tls);
 }
 

@@ -39,6 +39,8 @@ struct ServeArguments {
   std::string precision = "f32";
   double timeout = 30;
   std::size_t max_in_flight = 64;
+  std::int64_t batch_limit = 1;
+  double batch_window = 2;  // milliseconds
   TlsFiles tls;
   void add_to(CLI::App& command);
 };

@@ -38,12 +38,13 @@ struct Options {
   bool once = false;
 };
 
-std::vector<Tensor> predict_through(Head& head, const std::vector<Tensor>& inputs, double timeout) {
+std::vector<Tensor> predict_through(Orchestrator& pipeline, const std::vector<Tensor>& inputs,
+                                    double timeout) {
   std::promise<Prediction> promise;
   auto future = promise.get_future();
-  head.predict(inputs,
-               Deadline(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(timeout))),
-               [&promise](Prediction prediction) { promise.set_value(std::move(prediction)); });
+  pipeline.predict(
+      inputs, Deadline(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(timeout))),
+      [&promise](Prediction prediction) { promise.set_value(std::move(prediction)); });
   Prediction prediction = future.get();
   if (prediction.error) throw *prediction.error;
   return std::move(prediction.outputs);
@@ -55,19 +56,19 @@ std::vector<Tensor> predict_uncut(const SlicedModel& model, const std::vector<Te
 }
 
 // Runs the inputs through the pipeline and says what came, how fast, and how far from the uncut model.
-void try_inputs(const Options& options, const SlicedModel& model, const Plan& plan, Head& head) {
+void try_inputs(const Options& options, const SlicedModel& model, const Plan& plan, Orchestrator& pipeline) {
   const Signature signature = signature_of(model.graph);
   const std::vector<Tensor> inputs = load_inputs(signature, options.inputs);
   const std::int64_t batch = check_inputs(signature, inputs);
-  std::vector<Tensor> outputs = predict_through(head, inputs, options.serve.timeout);
+  std::vector<Tensor> outputs = predict_through(pipeline, inputs, options.serve.timeout);
   std::vector<double> seconds;
   for (int i = 0; i < kTries; ++i) {
     const Clock::time_point begin = Clock::now();
-    outputs = predict_through(head, inputs, options.serve.timeout);
+    outputs = predict_through(pipeline, inputs, options.serve.timeout);
     seconds.push_back(seconds_since(begin));
   }
   print_answer(signature, outputs, load_classes(options.serve.classes));
-  for (const StageStatus& stage : head.status().stages) {
+  for (const StageStatus& stage : pipeline.status().stages) {
     std::printf("%s on %s: predicted %s, measured %s\n", stage.name.c_str(), stage.worker.c_str(),
                 format_seconds(stage.predicted_seconds).c_str(),
                 format_seconds(stage.measured_seconds).c_str());
@@ -116,7 +117,7 @@ void run(const Options& options) {
   const std::filesystem::path deployment = create_deployment_directory();
   {
     Running running(directory, model, plan, fleet, deployment, options.serve);
-    if (!options.inputs.empty()) try_inputs(options, model, plan, running.head());
+    if (!options.inputs.empty()) try_inputs(options, model, plan, running.pipeline());
     if (!options.once) {
       std::printf("serving on http://%s:%d, until Ctrl-C\n", options.serve.host.c_str(), running.port());
       std::fflush(stdout);

@@ -36,6 +36,14 @@ struct StageStatus {
   std::string error;             // why it is not ready, empty otherwise
 };
 
+// How large the batches were that requests were joined into; a batch's size is its rows.
+struct BatchSizes {
+  std::vector<std::int64_t> bounds;   // increasing
+  std::vector<std::uint64_t> counts;  // of batches up to the bound at the same place and above the one
+                                      // before; the last, which has no bound, of all that are larger
+  std::uint64_t rows = 0;  // of all batches together
+};
+
 struct PipelineStatus {
   std::string model;
   std::vector<StageStatus> stages;
@@ -43,6 +51,7 @@ struct PipelineStatus {
   std::uint64_t requests_in_flight = 0;
   std::uint64_t requests_answered = 0;
   std::uint64_t requests_failed = 0;
+  std::optional<BatchSizes> batch_sizes = std::nullopt;  // nothing where requests are not joined
 };
 
 class Orchestrator {

@@ -1,5 +1,6 @@
 #include "serve/metrics.h"
 
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,23 @@ ClientMetric::Label label(std::string name, std::string value) {
   ClientMetric::Label made;
   made.name = std::move(name);
   made.value = std::move(value);
+  return made;
+}
+
+MetricFamily batch_family(const BatchSizes& sizes) {
+  ClientMetric metric;
+  for (std::size_t i = 0; i < sizes.counts.size(); ++i) {
+    metric.histogram.sample_count += sizes.counts[i];
+    ClientMetric::Bucket bucket;
+    bucket.cumulative_count = metric.histogram.sample_count;
+    bucket.upper_bound = i < sizes.bounds.size() ? static_cast<double>(sizes.bounds[i])
+                                                 : std::numeric_limits<double>::infinity();
+    metric.histogram.bucket.push_back(bucket);
+  }
+  metric.histogram.sample_sum = static_cast<double>(sizes.rows);
+  MetricFamily made = family("lamina_batch_rows", "Rows of the batches that requests were joined into.",
+                             MetricType::Histogram);
+  made.metric.push_back(std::move(metric));
   return made;
 }
 
@@ -70,6 +88,7 @@ std::vector<MetricFamily> pipeline_families(const PipelineStatus& status) {
          [](const StageStatus& stage) { return stage.predicted_seconds; });
   gauges("lamina_stage_memory_bytes", "Memory the stage's worker uses for it.",
          [](const StageStatus& stage) { return stage.memory; });
+  if (status.batch_sizes) families.push_back(batch_family(*status.batch_sizes));
   return families;
 }
 

@@ -207,6 +207,22 @@ TEST_F(HttpServerTest, MetricsCountRequestsByPathAndCode) {
   EXPECT_TRUE(has("lamina_http_received_bytes_total " + bytes)) << fetch(port, get("/metrics")).body;
 }
 
+TEST_F(HttpServerTest, MetricsShowTheSizesOfBatchesWhereRequestsAreJoined) {
+  start();
+  EXPECT_EQ(fetch(port, get("/metrics")).body.find("lamina_batch_rows"), std::string::npos);
+  // Three batches of 1, two of 3 or 4, one of 9.
+  orchestrator.set_state([](PipelineStatus& status) {
+    status.batch_sizes = BatchSizes{{1, 2, 4}, {3, 0, 2, 1}, 19};
+  });
+  const std::string text = fetch(port, get("/metrics")).body;
+  for (const char* line :
+       {"# TYPE lamina_batch_rows histogram\n", "lamina_batch_rows_count 6\n", "lamina_batch_rows_sum 19\n",
+        "lamina_batch_rows_bucket{le=\"1\"} 3\n", "lamina_batch_rows_bucket{le=\"2\"} 3\n",
+        "lamina_batch_rows_bucket{le=\"4\"} 5\n", "lamina_batch_rows_bucket{le=\"+Inf\"} 6\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  }
+}
+
 TEST_F(HttpServerTest, ThePageIsWholeAndFetchesNothingFromElsewhere) {
   start();
   const RawResponse page = fetch(port, get("/"));

@@ -1,7 +1,9 @@
 #include "cli/running.h"
 
+#include "base/error.h"
 #include "cli/answer.h"
 #include "deploy/pipeline.h"
+#include "deploy/process.h"
 
 #include <chrono>
 
@@ -10,6 +12,8 @@
 namespace lamina::cli {
 
 namespace {
+
+constexpr std::chrono::seconds kLossLimit{1};
 
 RecordedProcess record_process(const std::string& role, pid_t pid) {
   return {role, pid, process_start_time(pid)};
@@ -26,7 +30,14 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
   options.max_in_flight = arguments.max_in_flight;
   options.tls = arguments.tls;
   head_ = make_head(model, hash_of_model(directory), plan, fleet, options);
-  head_->start();
+  try {
+    head_->start();
+  } catch (const Error& error) {
+    // Of a worker that dies of its stage the head sees a broken connection alone.
+    const std::string lost = error.code() == ErrorCode::unavailable ? fleet.losses(kLossLimit) : "";
+    if (lost.empty()) throw;
+    fail(ErrorCode::unavailable, "{}", lost);
+  }
 
   HttpOptions http;
   http.address = arguments.host;

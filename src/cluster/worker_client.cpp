@@ -39,13 +39,7 @@ WorkerDescription WorkerClient::describe(std::chrono::milliseconds limit) {
   request.set_protocol(kProtocolVersion);
   v1::Description reply;
   throw_if_failed(stub_->Describe(&context, request, &reply), peer());
-  DeviceInfo device;
-  device.name = reply.name();
-  device.address = address_;
-  device.threads = reply.threads();
-  device.memory = reply.memory();
-  device.free_memory = reply.free_memory();
-  return {std::move(device), reply.engine()};
+  return {{reply.name(), address_, reply.threads(), reply.memory(), reply.free_memory()}, reply.engine()};
 }
 
 void WorkerClient::send_missing_blobs(const Graph& graph, const std::vector<std::string>& hashes) {

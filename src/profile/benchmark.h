@@ -17,9 +17,9 @@ struct DeviceInfo {
   std::string name;
   std::string address;  // host:port of its worker; empty where Lamina starts it on this machine
   int threads = 0;
-  double cpus = 0;                // share of processors that its worker is held to, e.g. 0.6; 0: none
   std::uint64_t memory = 0;       // bytes its worker may use
   std::uint64_t free_memory = 0;  // bytes it had left when measured, idle worker running
+  double cpus = 0;                // share of processors that its worker is held to, e.g. 0.6; 0: none
 };
 
 struct PieceTime {

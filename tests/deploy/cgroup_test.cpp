@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "deploy/fleet.h"
 #include "deploy/process.h"
-#include "slice/artifact.h"
 
 #include <algorithm>
 #include <atomic>
@@ -242,31 +241,21 @@ class LimitedWorker : public Groups {
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
 
+  static DeviceInfo small(std::uint64_t megabytes) {
+    DeviceInfo device;
+    device.name = "small";
+    device.threads = 1;
+    device.memory = megabytes << 20U;
+    return device;
+  }
+
   TemporaryDirectory directory_;
   FleetOptions options_;
 };
 
-// Layers of 64 MiB of weights each.
-Graph large_graph() {
-  Graph graph("large");
-  ValueId x = graph.add_input("x", {DType::f32, {kBatch, 4096}});
-  for (const char* name : {"first", "second"}) {
-    graph.begin_layer(name, "Dense");
-    const std::vector<float> values(std::size_t{4096} * 4096, name[0] == 'f' ? 0.5F : 0.25F);
-    x = graph.add("matmul", {x, graph.add_weight(std::string(name) + "/kernel",
-                                                 Tensor::of({4096, 4096}, values), Weight::Role::trainable)});
-    x = graph.add("relu", {x});
-  }
-  graph.add_output("y", x);
-  return graph;
-}
-
 TEST_F(LimitedWorker, IsInItsGroupsAndComesBackIntoThem) {
-  DeviceInfo device;
-  device.name = "small";
-  device.threads = 1;
+  DeviceInfo device = small(128);
   device.cpus = 0.5;
-  device.memory = std::uint64_t{128} << 20U;
   Fleet fleet({device}, options_);
   EXPECT_EQ(fleet.members().front().device.cpus, 0.5);
   EXPECT_GT(fleet.members().front().device.free_memory, device.memory / 2);
@@ -279,24 +268,25 @@ TEST_F(LimitedWorker, IsInItsGroupsAndComesBackIntoThem) {
 }
 
 TEST_F(LimitedWorker, ThatRunsOutOfMemoryIsDescribedSo) {
-  DeviceInfo device;
-  device.name = "small";
-  device.threads = 1;
-  device.memory = std::uint64_t{40} << 20U;
-  Fleet fleet({device}, options_);
-  const SlicedModel model = slice_model(large_graph());
+  // Reads a line that has no end.
+  write_file(directory_.path() / "hog", "#!/bin/sh\nexec tail /dev/zero\n");
+  options_.program = directory_.path() / "hog";
+  fs::permissions(options_.program, fs::perms::owner_all);
   try {
-    fleet.members().front().client->load(model.graph, model.hashes, {"f32", 1, 1}, nullptr);
-    FAIL() << "128 MiB of weights fit in 40";
+    const Fleet fleet({small(40)}, options_);
+    FAIL();
   } catch (const Error& error) {
-    // The client sees no more than that the worker has gone.
-    EXPECT_EQ(error.code(), ErrorCode::unavailable) << error.what();
+    EXPECT_NE(std::string(error.what()).find("worker 'small' ran out of memory"), std::string::npos)
+        << error.what();
+    EXPECT_NE(std::string(error.what()).find("40.0 MiB"), std::string::npos) << error.what();
   }
-  EXPECT_NE(fleet.losses(std::chrono::seconds(5)).find("worker 'small' ran out of memory"),
-            std::string::npos);
-  const std::string how = fleet.restart("small");
-  EXPECT_NE(how.find("worker 'small' ran out of memory"), std::string::npos) << how;
-  EXPECT_NE(how.find("40.0 MiB"), std::string::npos) << how;
+}
+
+TEST_F(LimitedWorker, ThatEndedIsNamedAmongTheLosses) {
+  Fleet fleet({small(40)}, options_);
+  ::kill(fleet.local_workers().front().pid(), SIGKILL);
+  const std::string losses = fleet.losses(std::chrono::seconds(5));
+  EXPECT_NE(losses.find("worker 'small' was ended by signal 9"), std::string::npos) << losses;
 }
 
 }  // namespace

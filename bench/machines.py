@@ -65,10 +65,10 @@ class Group:
     def enter(self) -> None:
         (self.path / "cgroup.procs").write_text("0")
 
-    def statistics(self) -> dict[str, int]:
-        """Of cpu.stat: how many periods there were, in how many the share was used up, …"""
-        return {key: int(value) for key, value in
-                (line.split() for line in (self.path / "cpu.stat").read_text().splitlines())}
+    def throttled(self) -> float:
+        """Seconds that it stood still because its share was used up, in all its threads together."""
+        fields = dict(line.split() for line in (self.path / "cpu.stat").read_text().splitlines())
+        return int(fields["throttled_time"]) / 1e9 if "throttled_time" in fields else int(fields["throttled_usec"]) / 1e6
 
     def close(self) -> None:
         self.path.rmdir()

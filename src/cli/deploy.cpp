@@ -10,6 +10,7 @@
 #include "cli/signals.h"
 #include "cli/steps.h"
 #include "cluster/process_memory.h"
+#include "deploy/process.h"
 
 #include <algorithm>
 #include <cerrno>

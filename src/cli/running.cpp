@@ -1,7 +1,9 @@
 #include "cli/running.h"
 
+#include "base/error.h"
 #include "cli/answer.h"
 #include "deploy/pipeline.h"
+#include "deploy/process.h"
 #include "graph/rows.h"
 
 #include <chrono>
@@ -11,6 +13,8 @@
 namespace lamina::cli {
 
 namespace {
+
+constexpr std::chrono::seconds kLossLimit{1};
 
 RecordedProcess record_process(const std::string& role, pid_t pid) {
   return {role, pid, process_start_time(pid)};
@@ -35,7 +39,14 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
     joining.max_in_flight = arguments.max_in_flight;
     batcher_ = std::make_unique<Batcher>(*head_, joining);
   }
-  head_->start();
+  try {
+    head_->start();
+  } catch (const Error& error) {
+    // Of a worker that dies of its stage the head sees a broken connection alone.
+    const std::string lost = error.code() == ErrorCode::unavailable ? fleet.losses(kLossLimit) : "";
+    if (lost.empty()) throw;
+    fail(ErrorCode::unavailable, "{}", lost);
+  }
 
   HttpOptions http;
   http.address = arguments.host;

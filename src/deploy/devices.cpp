@@ -1,6 +1,7 @@
 #include "deploy/devices.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <thread>
 
@@ -9,7 +10,9 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cluster/process_memory.h"
+#include "deploy/local_worker.h"
 
+#include <sys/sysinfo.h>
 #include <toml++/toml.h>
 
 namespace lamina {
@@ -17,8 +20,10 @@ namespace lamina {
 namespace {
 
 constexpr std::uint64_t kMaxDevicesFile = 1U << 20U;
-// What a worker takes before it holds any stage: libraries, threads, buffers.
-constexpr std::uint64_t kLeastMemory = 256U << 20U;
+// What a worker takes before it holds any stage, under a limit that counts only what is in memory.
+constexpr std::uint64_t kLeastMemory = 32U << 20U;
+// The kernel gives a share at least 1 ms in a period of at most 1 s; a hundredth leaves room.
+constexpr double kLeastCpus = 0.01;
 constexpr std::int64_t kMostThreads = 4096;
 constexpr std::size_t kMostDevices = 1024;
 
@@ -35,13 +40,13 @@ class DeviceReader {
     }
     device.address = text("address");
     const bool local = device.address.empty();
-    if (local == !table_.contains("threads") || (!local && table_.contains("memory"))) {
+    const bool sized = table_.contains("threads") || table_.contains("cpus");
+    if (local != sized || (!local && table_.contains("memory"))) {
       broken(fmt::format("device '{}' needs either threads and memory or an address", device.name));
     }
     if (!local) return device;
-    const auto threads = table_["threads"].value<std::int64_t>();
-    if (!threads || *threads < 1 || *threads > kMostThreads) broken("threads must be a number from 1");
-    device.threads = static_cast<int>(*threads);
+    device.cpus = share();
+    device.threads = threads(static_cast<int>(std::ceil(device.cpus)));
     device.memory = parse_bytes(text("memory"), where_ + ": memory");
     if (device.memory < kLeastMemory) {
       broken(fmt::format("memory is {}, expected at least {}", format_bytes(device.memory),
@@ -56,12 +61,29 @@ class DeviceReader {
   }
 
   void expect_known_keys() const {
-    static const std::set<std::string_view> kKnown = {"name", "address", "threads", "memory"};
+    static const std::set<std::string_view> kKnown = {"name", "address", "threads", "cpus", "memory"};
     for (const auto& [key, value] : table_) {
       if (!kKnown.contains(key.str())) {
-        broken(fmt::format("unknown key '{}', expected name, threads, memory or address", key.str()));
+        broken(fmt::format("unknown key '{}', expected name, threads, cpus, memory or address", key.str()));
       }
     }
+  }
+
+  // 0 where there is none.
+  double share() const {
+    if (!table_.contains("cpus")) return 0;
+    const auto cpus = table_["cpus"].value<double>();
+    const auto most = static_cast<double>(std::max(1, ::get_nprocs()));
+    if (!cpus || !(*cpus >= kLeastCpus && *cpus <= most))
+      broken(fmt::format("cpus must be a number from {} to {}, the CPUs of this machine", kLeastCpus, most));
+    return *cpus;
+  }
+
+  int threads(int otherwise) const {
+    if (!table_.contains("threads")) return otherwise;
+    const auto threads = table_["threads"].value<std::int64_t>();
+    if (!threads || *threads < 1 || *threads > kMostThreads) broken("threads must be a number from 1");
+    return static_cast<int>(*threads);
   }
 
   std::string text(std::string_view key) const {
@@ -129,7 +151,7 @@ std::vector<DeviceInfo> default_devices(int count) {
     DeviceInfo device;
     device.name = fmt::format("worker{}", i + 1);
     device.threads = std::max(1, cores * (i + 1) / count);
-    device.memory = std::max(kLeastMemory, memory / shares * static_cast<std::uint64_t>(i + 1));
+    device.memory = std::max(kLeastReservedMemory, memory / shares * static_cast<std::uint64_t>(i + 1));
     devices.push_back(device);
   }
   return devices;

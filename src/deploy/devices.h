@@ -10,9 +10,9 @@
 
 namespace lamina {
 
-// Reads [[device]] tables. A device has a name and either `threads` and `memory`, then its worker is started
-// here with these limits, or the `address` of a worker that runs already. Error(invalid_argument) names the
-// file, the line and what is wrong.
+// Reads [[device]] tables. A device has a name and either `memory` and `threads` or `cpus`, then its worker
+// is started here with these limits, or the `address` of a worker that runs already. Error(invalid_argument)
+// names the file, the line and what is wrong.
 std::vector<DeviceInfo> load_devices(const std::filesystem::path& path);
 std::vector<DeviceInfo> parse_devices(std::string_view text, const std::string& where);
 

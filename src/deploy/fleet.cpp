@@ -1,10 +1,16 @@
 #include "deploy/fleet.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace lamina {
+
+namespace {
+constexpr std::chrono::milliseconds kPoll{10};
+}
 
 Fleet::Fleet(const std::vector<DeviceInfo>& devices, const FleetOptions& options) : options_(options) {
   std::size_t next_cpu = 0;
@@ -23,7 +29,7 @@ Fleet::Fleet(const std::vector<DeviceInfo>& devices, const FleetOptions& options
                                            .tls = options.tls,
                                            .attached = options.attached,
                                            .first_cpu = next_cpu});
-    next_cpu += static_cast<std::size_t>(devices[i].threads);
+    if (devices[i].cpus == 0) next_cpu += static_cast<std::size_t>(devices[i].threads);
   }
   for (std::size_t i = 0; i < devices.size(); ++i) {
     if (addresses[i].empty()) addresses[i] = local_[local_index[i]].wait_until_ready(options.startup);
@@ -33,6 +39,7 @@ Fleet::Fleet(const std::vector<DeviceInfo>& devices, const FleetOptions& options
     // A local worker is started anew each time; the address it happens to have is not a fact about the
     // device.
     description.device.address = devices[i].address;
+    description.device.cpus = devices[i].cpus;
     members_.push_back({description.device, description.engine, std::move(client)});
   }
 }
@@ -57,6 +64,19 @@ std::string Fleet::restart(const std::string& name) {
   client->describe(options_.startup);
   member->client = std::move(client);
   return how;
+}
+
+std::string Fleet::losses(std::chrono::milliseconds limit) const {
+  const Deadline deadline(limit);
+  while (true) {
+    std::string lost;
+    for (const LocalWorker& worker : local_) {
+      const std::optional<std::string> how = worker.end();
+      if (how) lost += fmt::format("{}worker '{}' {}", lost.empty() ? "" : "; ", worker.name(), *how);
+    }
+    if (!lost.empty() || deadline.passed()) return lost;
+    std::this_thread::sleep_for(kPoll);
+  }
 }
 
 void Fleet::release() {

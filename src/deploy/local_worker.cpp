@@ -4,13 +4,15 @@
 #include "base/descriptor.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <fstream>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sched.h>
@@ -45,25 +47,38 @@ cpu_set_t choose_cpus(int threads, std::size_t first) {
 std::filesystem::path address_file(const std::filesystem::path& directory) { return directory / "address"; }
 std::filesystem::path log_file(const std::filesystem::path& directory) { return directory / "worker.log"; }
 
-// Between fork and exec: only calls that are safe there, on what was prepared before.
-[[noreturn]] void become_worker(const cpu_set_t& cpus, std::uint64_t memory, bool attached, int log,
-                                pid_t parent, char* const* arguments) {
-  ::sched_setaffinity(0, sizeof(cpus), &cpus);
+// What the child between fork and exec needs, all of it prepared before.
+struct ChildSettings {
+  const Cgroup* group = nullptr;
+  const cpu_set_t* cpus = nullptr;  // none: those of this process
+  std::uint64_t reserved = 0;       // RLIMIT_DATA; 0: no limit
+  bool attached = true;
+  int log = -1;
+  pid_t parent = 0;
+};
+
+// Only calls that are safe between fork and exec.
+[[noreturn]] void become_worker(const ChildSettings& settings, char* const* arguments) {
+  if (settings.group != nullptr && !settings.group->enter()) {
+    constexpr std::string_view kRefused = "it can't enter its control group";
+    ::_exit(::write(settings.log, kRefused.data(), kRefused.size()) < 0 ? 126 : 127);
+  }
+  if (settings.cpus != nullptr) ::sched_setaffinity(0, sizeof(*settings.cpus), settings.cpus);
   // The limit counts stacks as they are reserved: the usual 8 MiB for each of some thirty threads would eat
   // small ones.
   const rlimit stack{kStackBytes, kStackBytes};
   ::setrlimit(RLIMIT_STACK, &stack);
-  const rlimit limit{memory, memory};
-  if (memory > 0) ::setrlimit(RLIMIT_DATA, &limit);
+  const rlimit limit{settings.reserved, settings.reserved};
+  if (settings.reserved > 0) ::setrlimit(RLIMIT_DATA, &limit);
   ::setsid();
-  if (attached) {
+  if (settings.attached) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(127);  // it died before the line above
+    if (::getppid() != settings.parent) ::_exit(127);  // it died before the line above
   }
   const int nothing = ::open("/dev/null", O_RDONLY);
   ::dup2(nothing, STDIN_FILENO);
-  ::dup2(log, STDOUT_FILENO);
-  ::dup2(log, STDERR_FILENO);
+  ::dup2(settings.log, STDOUT_FILENO);
+  ::dup2(settings.log, STDERR_FILENO);
   ::execv(arguments[0], arguments);
   ::_exit(127);
 }
@@ -107,20 +122,36 @@ void LocalWorker::start() {
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  const cpu_set_t cpus = choose_cpus(options_.device.threads, options_.first_cpu);
+  const DeviceInfo& device = options_.device;
+  const bool by_group = device.memory > 0 && device.memory < kLeastReservedMemory;
+  group_.reset();
+  if (device.cpus > 0 || by_group) {
+    try {
+      group_ = std::make_unique<Cgroup>(CgroupLimits{device.cpus, by_group ? device.memory : 0});
+    } catch (const Error& error) {
+      fail(error.code(), "worker '{}': {}", device.name, error.what());
+    }
+  }
+  const cpu_set_t cpus = choose_cpus(device.threads, options_.first_cpu);
   const int log =
       ::open(log_file(options_.directory).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (log < 0) fail_with_errno(errno, fmt::format("can't write '{}'", log_file(options_.directory).string()));
-  const pid_t parent = ::getpid();
+  // A share is of all CPUs: several workers bound to one CPU could not each have theirs.
+  const ChildSettings settings{.group = group_.get(),
+                               .cpus = device.cpus > 0 ? nullptr : &cpus,
+                               .reserved = by_group ? 0 : device.memory,
+                               .attached = options_.attached,
+                               .log = log,
+                               .parent = ::getpid()};
   pid_ = ::fork();
-  if (pid_ == 0)
-    become_worker(cpus, options_.device.memory, options_.attached, log, parent, arguments.data());
+  if (pid_ == 0) become_worker(settings, arguments.data());
   ::close(log);
-  if (pid_ < 0) fail_with_errno(errno, fmt::format("can't start worker '{}'", options_.device.name));
+  if (pid_ < 0) fail_with_errno(errno, fmt::format("can't start worker '{}'", device.name));
 }
 
 LocalWorker::LocalWorker(LocalWorker&& other) noexcept
     : options_(std::move(other.options_)),
+      group_(std::move(other.group_)),
       pid_(std::exchange(other.pid_, -1)),
       released_(other.released_),
       address_(std::move(other.address_)) {}
@@ -129,7 +160,20 @@ LocalWorker::~LocalWorker() {
   if (pid_ > 0 && !released_) end_process(pid_, std::chrono::seconds(5));
 }
 
+std::optional<std::string> LocalWorker::end() const {
+  siginfo_t how{};
+  // Not reaped yet: restart() and the destructor do that.
+  if (pid_ <= 0 || ::waitid(P_PID, static_cast<id_t>(pid_), &how, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+      how.si_pid == 0)
+    return std::nullopt;
+  const bool exited = how.si_code == CLD_EXITED;
+  return describe_end(exited ? W_EXITCODE(how.si_status, 0) : W_EXITCODE(0, how.si_status));
+}
+
 std::string LocalWorker::describe_end(int status) const {
+  if (group_ && group_->ran_out_of_memory()) {
+    return fmt::format("ran out of memory: it needs more than its {}", format_bytes(options_.device.memory));
+  }
   std::string how = WIFSIGNALED(status) ? fmt::format("was ended by signal {} ({})", WTERMSIG(status),
                                                       ::strsignal(WTERMSIG(status)))
                                         : fmt::format("ended with status {}", WEXITSTATUS(status));
@@ -157,38 +201,6 @@ const std::string& LocalWorker::wait_until_ready(std::chrono::milliseconds limit
     }
     ::usleep(static_cast<useconds_t>(std::chrono::microseconds(kPoll).count()));
   }
-}
-
-void end_process(pid_t pid, std::chrono::milliseconds limit) {
-  const std::uint64_t began = process_start_time(pid);
-  if (began == 0) return;
-  ::kill(pid, SIGTERM);
-  const Deadline deadline(limit);
-  bool killed = false;
-  while (true) {
-    const pid_t reaped = ::waitpid(pid, nullptr, WNOHANG);
-    if (reaped == pid || process_start_time(pid) != began) return;
-    if (deadline.passed() && !killed) {
-      ::kill(pid, SIGKILL);
-      killed = true;
-    }
-    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(kPoll).count()));
-  }
-}
-
-std::uint64_t process_start_time(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  // The name in parentheses may hold anything; fields are counted after it. A zombie has ended.
-  const std::size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos || name_end + 2 >= text.size() || text[name_end + 2] == 'Z') return 0;
-  std::size_t at = name_end + 2;
-  for (int field = 3; field < 22; ++field) {
-    at = text.find(' ', at);
-    if (at == std::string::npos) return 0;
-    ++at;
-  }
-  return std::strtoull(text.c_str() + at, nullptr, 10);
 }
 
 }  // namespace lamina

@@ -2,20 +2,28 @@
 #pragma once
 
 #include "cluster/security.h"
+#include "deploy/cgroup.h"
+#include "deploy/process.h"
 #include "profile/benchmark.h"
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include <sys/types.h>
 
 namespace lamina {
 
+// Less memory than this is limited by a control group. From here on by RLIMIT_DATA, which needs no rights and
+// where running out is an error that the worker lives to report, but which counts what is reserved:
+// libraries, stacks and buffers come to a quarter of this before there is any stage.
+constexpr std::uint64_t kLeastReservedMemory = 256U << 20U;
+
 struct LocalWorkerOptions {
-  DeviceInfo device;                // name, threads and memory
+  DeviceInfo device;                // name, threads, cpus and memory
   std::filesystem::path directory;  // its store and its log go there
   std::filesystem::path program;    // empty: this program
   std::string engine = "openvino";
@@ -25,10 +33,12 @@ struct LocalWorkerOptions {
   std::size_t first_cpu = 0;  // its threads get this CPU and those after it, counted round
 };
 
-// Starts `lamina worker` limited to `threads` CPUs (affinity) and `memory` bytes of data (RLIMIT_DATA: memory
-// that files back does not count). Ends it in the destructor unless released. Not thread-safe.
+// Starts `lamina worker` limited to `memory` bytes (RLIMIT_DATA, where memory that files back does not count,
+// or a control group) and to a share of `cpus` of all CPUs (a control group) or else to `threads` CPUs
+// (affinity). Ends it in the destructor unless released. Not thread-safe.
 class LocalWorker {
  public:
+  // Error(unsupported) where it needs a control group and none may be made.
   explicit LocalWorker(LocalWorkerOptions options);
   ~LocalWorker();
   LocalWorker(LocalWorker&& other) noexcept;
@@ -42,6 +52,9 @@ class LocalWorker {
   // ended.
   std::string restart();
 
+  // How it ended, nothing while it runs.
+  std::optional<std::string> end() const;
+
   const std::string& name() const { return options_.device.name; }
   const std::string& address() const { return address_; }
   pid_t pid() const { return pid_; }
@@ -53,16 +66,10 @@ class LocalWorker {
   std::string describe_end(int status) const;
 
   LocalWorkerOptions options_;
+  std::unique_ptr<Cgroup> group_;  // none without limits that need one
   pid_t pid_ = -1;
   bool released_ = false;
   std::string address_;
 };
-
-// Asks a process to end and waits, then kills it. For children and others; never throws.
-void end_process(pid_t pid, std::chrono::milliseconds limit);
-
-// When a process began, in clock ticks since boot (field 22 of /proc/PID/stat), 0 if there is none: two
-// processes of one number differ in it.
-std::uint64_t process_start_time(pid_t pid);
 
 }  // namespace lamina

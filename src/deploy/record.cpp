@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "deploy/local_worker.h"
+#include "deploy/process.h"
 
 #include <algorithm>
 #include <cerrno>

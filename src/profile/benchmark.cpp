@@ -61,11 +61,8 @@ const Json& sized_array(const Json& value, std::size_t count, const std::string&
 }  // namespace
 
 Json to_json(const DeviceInfo& device) {
-  return {{"name", device.name},
-          {"address", device.address},
-          {"threads", device.threads},
-          {"memory", device.memory},
-          {"free_memory", device.free_memory}};
+  return {{"name", device.name}, {"address", device.address}, {"threads", device.threads},
+          {"cpus", device.cpus}, {"memory", device.memory},   {"free_memory", device.free_memory}};
 }
 
 DeviceInfo device_from_json(const Json& json, const std::string& where) {
@@ -76,6 +73,8 @@ DeviceInfo device_from_json(const Json& json, const std::string& where) {
   if (threads < 0 || threads > 100'000)
     fail(ErrorCode::corrupt, "{}: device '{}' has {} threads", where, device.name, threads);
   device.threads = static_cast<int>(threads);
+  // Files from before there were shares lack it.
+  if (json.contains("cpus")) device.cpus = positive_number(json, "cpus", where);
   device.memory = json_size(json, "memory", where);
   device.free_memory = json_size(json, "free_memory", where);
   return device;

@@ -19,6 +19,7 @@ struct DeviceInfo {
   int threads = 0;
   std::uint64_t memory = 0;       // bytes its worker may use
   std::uint64_t free_memory = 0;  // bytes it had left when measured, idle worker running
+  double cpus = 0;                // share of processors that its worker is held to, e.g. 0.6; 0: none
 };
 
 struct PieceTime {

@@ -45,6 +45,20 @@ TEST(Devices, LocalAndRemoteOnesMayStandSideBySide) {
   EXPECT_EQ(devices[1].address, "10.0.0.7:7070");
 }
 
+TEST(Devices, AShareOfProcessorsSaysHowManyThreadsWhereNoneAreNamed) {
+  const auto read = [](const std::string& keys) {
+    return parse_devices("[[device]]\nname = \"a\"\nmemory = \"64MiB\"\n" + keys, "devices.toml").front();
+  };
+  EXPECT_EQ(read("cpus = 0.6\n").cpus, 0.6);
+  EXPECT_EQ(read("cpus = 0.6\n").threads, 1);
+  EXPECT_EQ(read("cpus = 1\n").threads, 1);
+  EXPECT_EQ(read("cpus = 0.5\nthreads = 2\n").threads, 2);
+  EXPECT_EQ(read("threads = 2\n").cpus, 0);
+  for (const char* cpus : {"0", "-1", "0.001", "99999", "nan", "inf", "\"1\"", "true"})
+    expect_refused(local("\"a\"", "1", "\"1GiB\"") + "cpus = " + cpus + "\n", "cpus must be a number from");
+  expect_refused("[[device]]\nname = \"a\"\naddress = \"h:1\"\ncpus = 1\n", "either");
+}
+
 TEST(Devices, MistakesAreNamedWithTheirLine) {
   expect_refused("", "no device");
   expect_refused("[[device]\n", "line 1");
@@ -57,7 +71,7 @@ TEST(Devices, MistakesAreNamedWithTheirLine) {
   expect_refused(local("\"a\"", "\"two\"", "\"1GiB\""), "threads");
   expect_refused(local("\"a\"", "99999999999999999", "\"1GiB\""), "threads");
   expect_refused(local("\"a\"", "1", "\"a lot\""), "memory");
-  expect_refused(local("\"a\"", "1", "\"1MiB\""), "256.0 MiB");
+  expect_refused(local("\"a\"", "1", "\"1MiB\""), "32.0 MiB");
   expect_refused("[[device]]\nname = \"a\"\n", "either threads and memory or an address");
   expect_refused(local("\"a\"", "1", "\"1GiB\"") + "address = \"h:1\"\n", "either");
   expect_refused(local("\"a\"", "1", "\"1GiB\"") + "color = \"red\"\n", "color");

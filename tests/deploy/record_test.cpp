@@ -1,7 +1,7 @@
 #include "deploy/record.h"
 
 #include "base/file.h"
-#include "deploy/local_worker.h"
+#include "deploy/process.h"
 
 #include <cstdlib>
 

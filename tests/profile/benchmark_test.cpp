@@ -16,7 +16,7 @@ Benchmark example() {
   benchmark.model = "model";
   benchmark.model_hash = std::string(64, 'a');
   benchmark.engine = "openvino 2024";
-  benchmark.devices = {{"vm4", "", 1, 1U << 30U, 1U << 29U},
+  benchmark.devices = {{"vm4", "", 1, 1U << 30U, 1U << 29U, 0.6},
                        {"pc5", "10.0.0.5:7070", 8, 1U << 31U, 1U << 30U}};
   benchmark.pieces = {{"conv", 0, 2, 1000}, {"dense", 2, 3, 2000}};
   benchmark.cut_bytes = {100, 50, 4};
@@ -40,6 +40,13 @@ TEST(Benchmarks, ComeBackAsTheyWere) {
   EXPECT_EQ(read.wake, benchmark.wake);
 }
 
+TEST(Benchmarks, WithoutSharesOfProcessorsThereAreNone) {
+  Json json = to_json(example());
+  EXPECT_EQ(benchmark_from_json(json, "benchmark.json").devices[0].cpus, 0.6);
+  json["devices"][0].erase("cpus");
+  EXPECT_EQ(benchmark_from_json(json, "benchmark.json").devices[0].cpus, 0);
+}
+
 TEST(Benchmarks, HolesAndFiguresThatAreNoneAreRefused) {
   const auto expect_refused = [](const char* what, const auto& change) {
     Json json = to_json(example());
@@ -56,6 +63,7 @@ TEST(Benchmarks, HolesAndFiguresThatAreNoneAreRefused) {
   expect_refused("negative waking", [](Json& json) { json["wake"][0] = -1; });
   expect_refused("a fusion for each device but one", [](Json& json) { json["fusion"].erase(0); });
   expect_refused("pieces with a hole", [](Json& json) { json["pieces"][1]["begin"] = 3; });
+  expect_refused("a negative share", [](Json& json) { json["devices"][0]["cpus"] = -0.5; });
   expect_refused("another version", [](Json& json) { json["version"] = 1; });
   expect_refused("a batch of none", [](Json& json) { json["batch"] = 0; });
   expect_refused("no devices", [](Json& json) { json["devices"] = Json::array(); });

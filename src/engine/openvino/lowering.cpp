@@ -4,6 +4,8 @@
 #include "graph/liveness.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -119,6 +121,17 @@ Output Lowering::change_layout(const Output& output, ValueId value, Layout to) {
   if (moves_nothing(shape)) {
     const Shape target = to == Layout::channels_first ? to_channels_first(shape) : shape;
     return std::make_shared<ov::op::v1::Reshape>(output, integers(sizes(target)), false);
+  }
+  // To channels last as a transpose of matrices: OpenVINO joins that with what made the value. Given four
+  // axes it moves what a sum made element by element: 9 ms for 3 MiB, where this takes 1.5 ms.
+  const bool known = std::all_of(shape.begin() + 1, shape.end(), [](std::int64_t size) { return size > 0; });
+  if (to == Layout::channels_last && shape.size() > 3 && known) {
+    const Shape matrices = {
+        shape.front(), shape.back(),
+        std::accumulate(shape.begin() + 1, shape.end() - 1, std::int64_t{1}, std::multiplies<>())};
+    const auto flat = std::make_shared<ov::op::v1::Reshape>(output, integers(sizes(matrices)), false);
+    const auto moved = std::make_shared<ov::op::v1::Transpose>(flat, integers({0, 2, 1}));
+    return std::make_shared<ov::op::v1::Reshape>(moved, integers(sizes(shape)), false);
   }
   return std::make_shared<ov::op::v1::Transpose>(output, integers(permutation(shape.size(), to)));
 }

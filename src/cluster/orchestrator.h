@@ -41,7 +41,7 @@ struct BatchSizes {
   std::vector<std::int64_t> bounds;   // increasing
   std::vector<std::uint64_t> counts;  // of batches up to the bound at the same place and above the one
                                       // before; the last, which has no bound, of all that are larger
-  std::uint64_t rows = 0;  // of all batches together
+  std::uint64_t rows = 0;             // of all batches together
 };
 
 struct PipelineStatus {

@@ -73,6 +73,19 @@ Served, with real clients:
   $ pgrep -f "$PWD" || echo none
   none
 
+Served to many at once, whose requests are joined:
+
+  $ lamina deploy cut --port 0 --detach --batch-limit 8 --batch-window 50 >/dev/null
+  $ port=$(lamina status | sed -n 's/.*port \([0-9]*\) .*/\1/p' | head -1)
+  $ for i in 1 2 3 4 5 6 7 8; do curl -s --data-binary @in.npy "localhost:$port/input" -o joined$i.npy & done; wait
+  $ for i in 1 2 3 4 5 6 7 8; do "$PYTHON" "$CASES/same.py" joined$i.npy keras.npy; done | sort | uniq -c | sed 's/^ *//'
+  8 same
+  $ curl -s "localhost:$port/metrics" | grep -E '^lamina_batch_rows_sum|^lamina_pipeline_answered'
+  lamina_pipeline_answered_total 8
+  lamina_batch_rows_sum 16
+  $ lamina clean
+  removed 1 deployment
+
 All in one:
 
   $ lamina up small.keras --workers 2 -r 3 -d 0.05 -l 5 --port 0 --input in.npy --once | grep -E '^scores|difference' | sed 's/: [0-9.e-]* of/: D of/'

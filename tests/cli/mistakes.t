@@ -57,6 +57,8 @@ Directories:
   $ lamina deploy cut
   lamina: 'cut' has no plan.json, which 'lamina configure' writes
   [3]
+  $ lamina deploy cut --batch-limit 0 2>&1 | grep Value
+  ERROR: ValidationError: --batch-limit: Value 0 not in range 1 to 65536
 
 A full disk while slicing (a limit on the size of files looks the same to a writer):
 

@@ -550,8 +550,7 @@ TEST(BatcherPipeline, JoinedAnswersEqualSingleOnes) {
     workers.push_back(std::make_unique<WorkerServer>(worker));
     HeadStage stage;
     stage.name = graph.layers()[i].name;
-    stage.worker = worker.name;
-    stage.address = workers.back()->address();
+    stage.replicas = {{worker.name, workers.back()->address()}};
     stage.graph = extract_stage(graph, cuts, i, i + 1);
     for (const Weight& weight : stage.graph.weights()) stage.hashes.push_back(content_hash(weight.data));
     stages.push_back(std::move(stage));

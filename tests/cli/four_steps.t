@@ -42,7 +42,7 @@ Cut, measured, planned:
   $ lamina configure cut pi -c 'must={first:pi,scores:desk}' | sed 's/[0-9.]* ms.*/N ms/' | tail -2
   predicted latency N ms
   wrote cut/plan.json
-  $ jq -c '[.stages[].device]' cut/plan.json
+  $ jq -c '[.stages[].replicas[].device]' cut/plan.json
   ["pi","desk"]
 
 Served, with real clients:

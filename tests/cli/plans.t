@@ -1,0 +1,73 @@
+Plans for other ends than latency. The machines' figures are given, so that plans are known.
+
+  $ "$PYTHON" "$CASES/make_model.py" 2>/dev/null
+  $ lamina slice small.keras -o cut >cut.log
+  $ "$PYTHON" "$CASES/make_benchmark.py" cut
+
+Two machines of equal speed share the work, a slow one helps where replicas may:
+
+  $ lamina configure cut a --dry-run | tail -1
+  predicted latency 40.001 ms, at most 25 requests/s, for a batch of 1; no plan is faster
+  $ lamina configure cut a --objective throughput --dry-run | tail -1
+  predicted latency 40.002 ms, at most 50 requests/s, for a batch of 1; no plan of one stage a machine carries more
+  $ lamina configure cut a --objective throughput --replicas auto --dry-run | tail -1 | sed 's/.*at most/at most/'
+  at most 52.5 requests/s, for a batch of 1; no plan of one stage a machine carries more
+  $ lamina configure cut a --objective devices --min-rate 40/s --dry-run | tail -1 | sed 's/.*; //'
+  2 machines, no plan needs fewer
+  $ lamina configure cut a --objective memory --dry-run | tail -1 | grep -c 'on one machine, no plan needs less$'
+  1
+
+Constraints:
+
+  $ lamina configure cut a -c 'use={slow},private={1}' | tail -1
+  wrote cut/plan.json
+  $ jq -c '[.stages[0].replicas[0].device, ([.stages[].replicas[].device] | contains(["slow"]))]' cut/plan.json
+  ["a",true]
+  $ lamina configure cut a -c 'avoid={a},mustnot={*:b}' --dry-run | sed -n 's/.* slow .*/slow/p' | sort -u
+  slow
+
+What can't be met is said, with what is in its way; the plan stays as it is:
+
+  $ cp cut/plan.json before.json
+  $ lamina configure cut a --deadline 1s --min-rate 40/s -c 'avoid={b}'
+  lamina: no placement of one stage a machine carries 40 requests/s and answers within 1.00 s; what can't be met together: avoid={b} and at least 40 requests/s
+  [1]
+  $ lamina configure cut a --deadline 5ms
+  lamina: no placement answers within 5.00 ms: the fastest possible takes 40.00 ms; it is a latency of at most 5.00 ms alone that can't be met
+  [1]
+  $ lamina configure cut a --replicas 9
+  lamina: 9 replicas for 3 machines, expected at most as many
+  [2]
+  $ lamina configure cut a --min-rate fast
+  lamina: --min-rate is 'fast', expected times a second such as 20/s
+  [2]
+  $ lamina configure cut a -c 'must={first:a},must={first:b}'
+  lamina: slice 'first' must be on 'a' (must 'first') and on 'b' (must 'first')
+  [2]
+  $ lamina configure cut a -c 'luck={a}'
+  lamina: constraints begin with 'luck', expected must, mustnot, use, avoid, private, bytes or time
+  [2]
+  $ cmp cut/plan.json before.json
+
+Several plans, the reasons, the picture:
+
+  $ lamina configure cut a --top 3 --dry-run | grep -c '^plan [123] of 3$'
+  3
+  $ lamina configure cut a --objective throughput --explain --svg plan.svg | grep -c -e 'of the latency' -e 'busy at the highest rate' -e 'Between least latency'
+  3
+  $ "$PYTHON" -c 'import xml.dom.minidom as x; print(x.parse("plan.svg").documentElement.tagName)'
+  svg
+
+Under load:
+
+  $ lamina simulate cut --rate 40/s --seconds 100 | head -1 | sed 's/: [0-9]* answered/: N answered/'
+  40 requests/s for 100 s on a plan of at most 50: N answered, 0 refused, 0 failed
+  $ lamina simulate cut --rate 10/s --fail b@20s --recovery 5 | sed -n '1s/.*answered, //p' | grep -c '^0 refused'
+  0
+  [1]
+  $ lamina simulate cut --fail nobody@1s
+  lamina: --fail names device 'nobody', expected one of: a, b, slow
+  [2]
+  $ lamina simulate cut --plan cut/model.json
+  lamina: cut/model.json: * (glob)
+  [1]

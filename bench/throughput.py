@@ -51,9 +51,8 @@ def predicted_stages(benchmark: dict, cuts: list[int]) -> list[dict]:
     """Machine k runs the pieces from cuts[k] to cuts[k + 1]; the times are those that `lamina configure` reckons with."""
     stages = []
     for device, (begin, finish) in enumerate(itertools.pairwise(cuts)):
-        wake = benchmark["wake"][device]
         pieces = benchmark["measurements"][device][begin:finish]
-        seconds = wake + sum(max(piece["median"] - wake, 0) for piece in pieces) * benchmark["fusion"][device]
+        seconds = sum(piece["steady"] for piece in pieces) * benchmark["steady_fusion"][device]
         hop = benchmark["cut_bytes"][begin] / benchmark["links"][max(device - 1, 0)][device]["bandwidth"]
         stages.append({"begin": begin, "end": finish, "seconds": seconds, "period": max(seconds, hop)})
     return stages
@@ -70,7 +69,7 @@ def balanced_cuts(benchmark: dict) -> list[int]:
 def first_devices(benchmark: dict, count: int) -> dict:
     """The benchmark as if only the first machines had been there."""
     fewer = dict(benchmark)
-    for key in ("devices", "measurements", "wake", "fusion"):
+    for key in ("devices", "measurements", "wake", "fusion", "steady_fusion"):
         fewer[key] = benchmark[key][:count]
     fewer["links"] = [row[:count] for row in benchmark["links"][:count]]
     return fewer

@@ -116,9 +116,11 @@ PieceTime WorkerClient::measure(const std::string& stage, std::int64_t batch, co
   request.set_warm_up(options.warm_up);
   request.set_repeats(options.repeats);
   request.set_pause_microseconds(static_cast<int>(options.pause.count()));
+  request.set_steady_milliseconds(static_cast<int>(options.steady.count()));
   v1::MeasureReply reply;
   throw_if_failed(stub_->Measure(&context, request, &reply), peer());
-  return {reply.median(), reply.p10(), reply.p90(), reply.activation_bytes(), reply.weight_bytes()};
+  return {reply.median(),           reply.p10(),          reply.p90(),
+          reply.activation_bytes(), reply.weight_bytes(), reply.steady()};
 }
 
 Link WorkerClient::measure_link(const std::string& to, int pings, double seconds,

@@ -40,6 +40,7 @@ constexpr std::size_t kLinkProbeBytes = 4U << 20U;
 constexpr std::uint64_t kMaxWireBytes = std::uint64_t{1} << 30U;
 constexpr std::chrono::seconds kEchoLimit{20};
 constexpr int kMaxPings = 100'000;
+constexpr int kMaxSteadyMilliseconds = 10'000;
 constexpr int kMaxRuns = 100'000;
 constexpr int kMaxPause = 1'000'000;  // microseconds
 // What compiling takes for a while beside weights and activations: kernels, copies of small weights.
@@ -192,12 +193,15 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       const PieceTime time = measure_runs(*stage->executable, random_inputs(stage->signature, batch, 1),
                                           {.warm_up = std::clamp(request->warm_up(), 0, kMaxRuns),
                                            .repeats = std::clamp(request->repeats(), 1, kMaxRuns),
-                                           .pause = pause_of(request->pause_microseconds())});
+                                           .pause = pause_of(request->pause_microseconds()),
+                                           .steady = std::chrono::milliseconds(std::clamp(
+                                               request->steady_milliseconds(), 0, kMaxSteadyMilliseconds))});
       reply->set_median(time.median);
       reply->set_p10(time.p10);
       reply->set_p90(time.p90);
       reply->set_weight_bytes(time.weight_bytes);
       reply->set_activation_bytes(time.activation_bytes);
+      reply->set_steady(time.steady);
     });
   }
 

@@ -10,6 +10,9 @@ namespace lamina {
 
 namespace {
 
+constexpr std::chrono::milliseconds kSteady{20};
+// Quotas are counted over 10 ms; work after idleness runs ahead of them for a while.
+constexpr std::chrono::milliseconds kSteadyUnderQuota{150};
 constexpr int kWarmUp = 3;
 // Measured is MLPerf's single stream: a request follows the answer to the one before, so that each stage and
 // link has been idle for about the time that the whole model takes. Its order of magnitude is enough: what
@@ -40,6 +43,12 @@ std::vector<std::string> hashes_of(const SlicedModel& model, const Graph& stage)
   return hashes;
 }
 
+// What pieces take together over what they take alone, of runs after a pause and of runs one after another.
+struct Fusion {
+  double paused = 1;
+  double steady = 1;
+};
+
 class Session {
  public:
   Session(const SlicedModel& model, Fleet& fleet, const BenchmarkOptions& options, const Progress& progress)
@@ -65,8 +74,9 @@ class Session {
       step("waking of " + member.device.name);
       benchmark.wake.push_back(measure(member, next_to_nothing()).median);
       benchmark.measurements.push_back(measure_pieces(member));
-      benchmark.fusion.push_back(
-          measure_fusion(member, benchmark.measurements.back(), benchmark.wake.back()));
+      const Fusion fusion = measure_fusion(member, benchmark.measurements.back(), benchmark.wake.back());
+      benchmark.fusion.push_back(fusion.paused);
+      benchmark.steady_fusion.push_back(fusion.steady);
     }
     for (const FleetMember& from : fleet_.members()) {
       auto& row = benchmark.links.emplace_back();
@@ -131,9 +141,12 @@ class Session {
       }
     };
     try {
-      PieceTime time = member.client->measure(
-          name, options_.batch,
-          {.warm_up = kWarmUp, .repeats = options_.repeats, .pause = pause(member.device.threads)});
+      PieceTime time =
+          member.client->measure(name, options_.batch,
+                                 {.warm_up = kWarmUp,
+                                  .repeats = options_.repeats,
+                                  .pause = pause(member.device.threads),
+                                  .steady = member.device.cpus > 0 ? kSteadyUnderQuota : kSteady});
       time.weight_bytes = std::max(time.weight_bytes, memory.weights);
       unload();
       return time;
@@ -159,36 +172,39 @@ class Session {
 
   // The longest runs of pieces that this device can hold at once, measured whole, against the sum of their
   // pieces.
-  double measure_fusion(const FleetMember& member, const std::vector<PieceMeasurement>& pieces, double wake) {
+  Fusion measure_fusion(const FleetMember& member, const std::vector<PieceMeasurement>& pieces, double wake) {
     step("all pieces on " + member.device.name);
-    double whole = 0;
-    double parts = 0;
+    Fusion whole{0, 0};
+    Fusion parts{0, 0};
     std::size_t begin = 0;
     while (begin < pieces.size()) {
       std::uint64_t memory = 0;
-      double sum = 0;
+      Fusion sum{0, 0};
       std::size_t end = begin;
       const auto budget = static_cast<std::uint64_t>(static_cast<double>(member.device.free_memory) *
                                                      options_.memory_multiplier);
       while (end < pieces.size() && pieces[end].time) {
         memory += pieces[end].time->weight_bytes + pieces[end].time->activation_bytes;
         if (memory > budget && end > begin) break;
-        sum += std::max(pieces[end].time->median - wake, 0.0);
+        sum.paused += std::max(pieces[end].time->median - wake, 0.0);
+        sum.steady += pieces[end].time->steady;
         ++end;
       }
       if (end > begin + 1) {
         try {
-          const double together =
-              measure_range(member, model_.boundaries[begin], model_.boundaries[end]).median;
-          whole += std::max(together - wake, 0.0);
-          parts += sum;
+          const PieceTime together = measure_range(member, model_.boundaries[begin], model_.boundaries[end]);
+          whole.paused += std::max(together.median - wake, 0.0);
+          whole.steady += together.steady;
+          parts.paused += sum.paused;
+          parts.steady += sum.steady;
         } catch (const Error& error) {
           if (is_lost(error)) fleet_.restart(member.device.name);
         }
       }
       begin = std::max(end, begin + 1);
     }
-    return parts > 0 ? whole / parts : 1;
+    return {parts.paused > 0 ? whole.paused / parts.paused : 1,
+            parts.steady > 0 ? whole.steady / parts.steady : 1};
   }
 
   const SlicedModel& model_;

@@ -523,8 +523,9 @@ class ModelBuilder {
     return found->second[static_cast<std::size_t>(ref.tensor)];
   }
 
-  // Makes calls once their inputs are made. The call made possible last comes next, so that a branch is followed to
-  // its end before the one beside it begins and few tensors wait at once; else in the order of the configuration.
+  // Makes calls once their inputs are made. The call made possible last comes next, so that a branch is
+  // followed to its end before the one beside it begins and few tensors wait at once; else in the order of
+  // the configuration.
   void run_calls(const std::vector<Call>& calls, std::vector<LayerEntryOfModel>& entries,
                  const std::map<std::string, std::size_t>& by_name,
                  std::map<CallKey, std::vector<ValueId>>& made) {

@@ -65,11 +65,13 @@ Placement evaluate_stages(const PlacementProblem& problem, std::vector<PlacedSta
     stage.seconds = 0;
     for (Replica& replica : stage.replicas) {
       double pieces = 0;
+      double busy = 0;
       for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
         pieces += problem.cost[replica.device][piece].seconds;
+        busy += problem.cost[replica.device][piece].busy_seconds();
       }
       stage.seconds += replica.share * (problem.devices[replica.device].wake + pieces);
-      placement.loads[replica.device].computing += replica.share * pieces;
+      placement.loads[replica.device].computing += replica.share * busy;
       replica.memory = stage_memory(problem, replica.device, stage.first_piece, stage.end_piece);
     }
     placement.latency += stage.hop_seconds + stage.seconds;

@@ -10,10 +10,10 @@
 // inputs that wait and its output. Memory of a device: Σ over its stages ≤ its budget.
 //
 //   period = the time between two answers with many requests under way: the busiest of all that a request
-//   keeps busy. Each device computes one request at a time (Σ over its stages; a device at work needs no
-//   waking), sends one at a time and receives one at a time (Σ bytes/bandwidth over the hops from and to
-//   other devices; a link carries both ways at once). A loopback is no shared link: each hop through it
-//   counts alone.
+//   keeps busy. Each device computes one request at a time (Σ over its stages, steady times; a device at
+//   work needs no waking), sends one at a time and receives one at a time (Σ bytes/bandwidth over the hops
+//   from and to other devices; a link carries both ways at once). A loopback is no shared link: each hop
+//   through it counts alone.
 //
 // A stage may run on several devices, its replicas, each with a share of the requests: then times, hops and
 // what keeps a device busy are means over the shares.
@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,10 @@ struct PieceCost {
   double seconds = 0;
   std::uint64_t weight_bytes = 0;
   std::uint64_t activation_bytes = 0;
+  // Of runs one right after another, as at the highest rate, where they differ from those after idleness: a
+  // quota of processor time is felt only then.
+  std::optional<double> steady = {};
+  double busy_seconds() const { return steady.value_or(seconds); }
 };
 
 struct LinkCost {

@@ -26,7 +26,9 @@ double work_bound(const PlacementProblem& problem, std::size_t replicas) {
   double longest = 0;
   for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
     double least = std::numeric_limits<double>::infinity();
-    for (const auto& costs : problem.cost) least = std::min(least, costs[piece].seconds);
+    for (const auto& costs : problem.cost) {
+      if (std::isfinite(costs[piece].seconds)) least = std::min(least, costs[piece].busy_seconds());
+    }
     all += least;
     longest = std::max(longest, least);
   }

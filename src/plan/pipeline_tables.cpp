@@ -62,7 +62,7 @@ std::vector<CutSet> ends_within(const GroupTable& table, std::size_t pieces, dou
   for (std::size_t first = 0; first < pieces; ++first) {
     reach = std::max(reach, first);
     const auto within = [&](std::size_t end) {
-      return std::all_of(table.seconds.begin(), table.seconds.end(),
+      return std::all_of(table.busy.begin(), table.busy.end(),
                          [&](const auto& sums) { return sums[end] - sums[first] <= period; });
     };
     while (reach < pieces && within(reach + 1)) ++reach;
@@ -133,12 +133,15 @@ GroupTable PipelineTables::table_of(const ReplicaGroup& group,
   GroupTable table;
   table.mean.assign(pieces + 1, 0);
   for (const Replica& replica : group.replicas) {
-    auto& sums = table.seconds.emplace_back(pieces + 1, 0);
+    auto& sums = table.busy.emplace_back(pieces + 1, 0);
+    std::vector<double> mean(pieces + 1, 0);
     for (std::size_t piece = 0; piece < pieces; ++piece) {
-      const double seconds = problem.cost[replica.device][piece].seconds;
-      sums[piece + 1] = sums[piece] + (std::isfinite(seconds) ? replica.share * seconds : 0);
+      const PieceCost& cost = problem.cost[replica.device][piece];
+      const bool runs = std::isfinite(cost.seconds);
+      sums[piece + 1] = sums[piece] + (runs ? replica.share * cost.busy_seconds() : 0);
+      mean[piece + 1] = mean[piece] + (runs ? replica.share * cost.seconds : 0);
     }
-    for (std::size_t cut = 0; cut <= pieces; ++cut) table.mean[cut] += sums[cut];
+    for (std::size_t cut = 0; cut <= pieces; ++cut) table.mean[cut] += mean[cut];
     table.wake += replica.share * problem.devices[replica.device].wake;
   }
   for (std::size_t kind = 0; kind < group.counts.size(); ++kind) {

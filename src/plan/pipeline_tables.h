@@ -15,12 +15,13 @@ namespace lamina {
 
 // One group of devices.
 struct GroupTable {
-  std::vector<CutSet> fits;                  // by first piece: ends within memory where all pieces can run
-  std::vector<std::vector<double>> seconds;  // by replica: Σ over the pieces before a cut, times its share
-  std::vector<double> mean;                  // Σ over the replicas of the above, infinite pieces left out
-  double wake = 0;                           // mean over the shares
-  HopLoad in;                                // from the source
-  HopLoad out;                               // back to it
+  std::vector<CutSet> fits;               // by first piece: ends within memory where all pieces can run
+  std::vector<std::vector<double>> busy;  // by replica: Σ of steady times before a cut, times its share
+  std::vector<double>
+      mean;         // Σ over the replicas of times before a cut by their shares, infinite ones left out
+  double wake = 0;  // mean over the shares
+  HopLoad in;       // from the source
+  HopLoad out;      // back to it
 };
 
 // By group: whether a pipeline may begin, or end, with it.

@@ -34,8 +34,9 @@ PlacementProblem make_problem(const Benchmark& benchmark, const std::string& sou
         continue;
       }
       const double own = std::max(measured.time->median - benchmark.wake[device], 0.0);
-      costs.push_back(
-          {own * benchmark.fusion[device], measured.time->weight_bytes, measured.time->activation_bytes});
+      costs.push_back({own * benchmark.fusion[device], measured.time->weight_bytes,
+                       measured.time->activation_bytes,
+                       measured.time->steady * benchmark.steady_fusion[device]});
     }
     problem.cost.push_back(std::move(costs));
     std::vector<LinkCost> links;

@@ -9,9 +9,9 @@
 
 namespace lamina {
 
-// Times are medians less the device's waking, times its fusion factor; what failed to run is infinitely slow;
-// budgets are the free memory times the benchmark's multiplier. `source` is the name of a device; another
-// name is Error(not_found) that lists them.
+// Times are medians less the device's waking, times its fusion factor; steady times likewise; what failed to
+// run is infinitely slow; budgets are the free memory times the benchmark's multiplier. `source` is the name
+// of a device; another name is Error(not_found) that lists them.
 PlacementProblem make_problem(const Benchmark& benchmark, const std::string& source);
 
 // The device of that name; Error(invalid_argument) that says who names it and lists what there is.

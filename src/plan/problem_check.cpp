@@ -45,7 +45,7 @@ void expect_sound(const PlacementProblem& problem) {
            problem.devices[i].wake);
     }
     for (const PieceCost& cost : problem.cost[i]) {
-      if (std::isnan(cost.seconds) || cost.seconds < 0) {
+      if (std::isnan(cost.seconds) || cost.seconds < 0 || !(cost.busy_seconds() >= 0)) {
         fail(ErrorCode::invalid_argument, "device '{}' has a time of {} s", problem.devices[i].name,
              cost.seconds);
       }

@@ -13,7 +13,7 @@ bool same(const LinkCost& a, const LinkCost& b) {
 }
 
 bool same(const PieceCost& a, const PieceCost& b) {
-  return a.seconds == b.seconds && a.weight_bytes == b.weight_bytes &&
+  return a.seconds == b.seconds && a.steady == b.steady && a.weight_bytes == b.weight_bytes &&
          a.activation_bytes == b.activation_bytes;
 }
 
@@ -44,7 +44,7 @@ bool share_out(const PlacementProblem& problem, std::vector<Replica>& replicas) 
     });
     if (!runs) continue;
     for (std::size_t i = 0; i < replicas.size(); ++i)
-      seconds[i] += problem.cost[replicas[i].device][piece].seconds;
+      seconds[i] += problem.cost[replicas[i].device][piece].busy_seconds();
   }
   double speeds = 0;
   for (const double time : seconds) speeds += time > 0 ? 1 / time : 0;

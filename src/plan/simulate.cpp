@@ -161,13 +161,16 @@ class Simulator {
 
   void compute(std::uint64_t number, const Request& request) {
     const PlacedStage& stage = placement_->stages[request.stage];
+    Device& device = devices_[request.device];
+    const bool idle = device.computing <= now_;
     double seconds = 0;
-    for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece)
-      seconds += problem_.cost[request.device][piece].seconds;
+    for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
+      const PieceCost& cost = problem_.cost[request.device][piece];
+      seconds += idle ? cost.seconds : cost.busy_seconds();
+    }
     const double spread = options_.spread ? options_.spread(stage, request.device) : 0;
     if (spread > 0) seconds *= std::lognormal_distribution<double>(0, spread)(random_);
-    Device& device = devices_[request.device];
-    if (device.computing <= now_) seconds += problem_.devices[request.device].wake;
+    if (idle) seconds += problem_.devices[request.device].wake;
     device.computing = std::max(now_, device.computing) + seconds;
     result_.busy[request.device].computing += seconds;
     std::size_t& waiting = waiting_[request.stage];

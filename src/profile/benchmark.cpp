@@ -8,7 +8,7 @@ namespace lamina {
 namespace {
 
 constexpr std::string_view kFormat = "lamina-benchmark";
-constexpr std::int64_t kVersion = 2;
+constexpr std::int64_t kVersion = 3;
 constexpr std::uint64_t kMaxBenchmarkFile = 256U << 20U;
 
 double positive_number(const Json& json, const std::string& key, const std::string& where) {
@@ -24,7 +24,8 @@ Json to_json(const PieceMeasurement& measurement) {
           {"p10", time.p10},
           {"p90", time.p90},
           {"activation_bytes", time.activation_bytes},
-          {"weight_bytes", time.weight_bytes}};
+          {"weight_bytes", time.weight_bytes},
+          {"steady", time.steady}};
 }
 
 PieceMeasurement measurement_from_json(const Json& json, const std::string& where) {
@@ -32,7 +33,7 @@ PieceMeasurement measurement_from_json(const Json& json, const std::string& wher
     return {std::nullopt, json_string(json, "failure", where)};
   return {PieceTime{positive_number(json, "median", where), positive_number(json, "p10", where),
                     positive_number(json, "p90", where), json_size(json, "activation_bytes", where),
-                    json_size(json, "weight_bytes", where)},
+                    json_size(json, "weight_bytes", where), positive_number(json, "steady", where)},
           ""};
 }
 
@@ -91,6 +92,7 @@ Json to_json(const Benchmark& benchmark) {
                {"cut_bytes", benchmark.cut_bytes},
                {"wake", benchmark.wake},
                {"fusion", benchmark.fusion},
+               {"steady_fusion", benchmark.steady_fusion},
                {"devices", Json::array()},
                {"pieces", Json::array()},
                {"measurements", Json::array()},
@@ -159,6 +161,7 @@ Benchmark benchmark_from_json(const Json& json, const std::string& where) {
   };
   benchmark.wake = figures_of_devices("wake");
   benchmark.fusion = figures_of_devices("fusion");
+  benchmark.steady_fusion = figures_of_devices("steady_fusion");
   for (const Json& row :
        sized_array(json_member(json, "measurements", where), devices, "measurements", where)) {
     auto& cells = benchmark.measurements.emplace_back();

@@ -28,6 +28,7 @@ struct PieceTime {
   double p90 = 0;                      // a tenth were slower
   std::uint64_t activation_bytes = 0;  // peak of intermediate results while it runs, outputs included
   std::uint64_t weight_bytes = 0;      // what the engine keeps of its weights
+  double steady = 0;                   // mean seconds of runs one right after another
 };
 
 // One piece on one device. No time where it can't run there; then `failure` says why.
@@ -67,6 +68,8 @@ struct Benchmark {
   // Less `wake`, time of the whole model in one piece divided by the sum of its pieces' times, by device:
   // what fusion across pieces gains. 1 where the whole model can't run.
   std::vector<double> fusion;
+  // The same of steady times, which hold no waking.
+  std::vector<double> steady_fusion;
   // links[from][to]; links[i][i] is the way from a device's own front end to its worker.
   std::vector<std::vector<Link>> links;
 };

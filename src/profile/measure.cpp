@@ -26,9 +26,27 @@ std::vector<Tensor> random_inputs(const Signature& signature, std::int64_t batch
   return inputs;
 }
 
+namespace {
+
+constexpr int kLeast = 3;
+
+double steady_seconds(Executable& executable, const std::vector<Tensor>& inputs,
+                      const MeasureOptions& options) {
+  const Deadline limit(options.limit);
+  const Deadline enough(options.steady);
+  const Clock::time_point begin = Clock::now();
+  int runs = 0;
+  while (runs < kLeast || (!limit.passed() && (runs < options.repeats || !enough.passed()))) {
+    executable.run(inputs);
+    ++runs;
+  }
+  return seconds_since(begin) / runs;
+}
+
+}  // namespace
+
 PieceTime measure_runs(Executable& executable, const std::vector<Tensor>& inputs,
                        const MeasureOptions& options) {
-  constexpr int kLeast = 3;
   for (int i = 0; i < options.warm_up; ++i) executable.run(inputs);
   const Deadline limit(options.limit);
   std::vector<double> seconds;
@@ -38,9 +56,11 @@ PieceTime measure_runs(Executable& executable, const std::vector<Tensor>& inputs
     executable.run(inputs);
     seconds.push_back(seconds_since(begin));
   }
+  const double steady =
+      options.steady.count() > 0 ? steady_seconds(executable, inputs, options) : quantile(seconds, 0.5);
   const MemoryUse memory = executable.memory();
-  return {quantile(seconds, 0.5), quantile(seconds, 0.1), quantile(seconds, 0.9), memory.activations,
-          memory.weights};
+  return {quantile(seconds, 0.5), quantile(seconds, 0.1), quantile(seconds, 0.9),
+          memory.activations,     memory.weights,         steady};
 }
 
 }  // namespace lamina

@@ -17,7 +17,11 @@ struct MeasureOptions {
   // Idle before each run that counts, as a stage is while others work: processors and threads sleep, caches
   // cool.
   std::chrono::microseconds pause{0};
-  // Repeats end early after so long, but not before three.
+  // After them, runs one right after another for so long, and as many as `repeats` at least: their mean is
+  // the steady time. It should be longer than quotas of processor time are counted over. 0: no such runs, the
+  // median stands for their mean.
+  std::chrono::milliseconds steady{0};
+  // Each kind of runs ends early after so long, but not before three.
   std::chrono::milliseconds limit{20000};
 };
 

@@ -16,16 +16,17 @@ pieces = [{"name": name, "begin": begin, "end": end, "weight_bytes": 1 << 20}
 
 
 def measured(speed: float) -> dict:
-    return {"median": 0.01 / speed, "p10": 0.01 / speed, "p90": 0.01 / speed, "activation_bytes": 1 << 16, "weight_bytes": 1 << 20}
+    return {"median": 0.01 / speed, "p10": 0.01 / speed, "p90": 0.01 / speed, "activation_bytes": 1 << 16, "weight_bytes": 1 << 20,
+            "steady": 0.01 / speed}
 
 
 link = {"round_trip_min": 1e-6, "round_trip_mean": 1e-6, "round_trip_max": 1e-6, "bandwidth": 1e10}
 benchmark = {
-    "format": "lamina-benchmark", "version": 2, "model": "small", "model_hash": hashlib.sha256(text).hexdigest(),
+    "format": "lamina-benchmark", "version": 3, "model": "small", "model_hash": hashlib.sha256(text).hexdigest(),
     "engine": "given", "batch": 1, "memory_multiplier": 0.8,
     "devices": [{"name": name, "address": "", "threads": 1, "memory": 1 << 30, "free_memory": 1 << 29} for name in speeds],
     "pieces": pieces, "cut_bytes": [1000, 1000, 1000, 1000, 16],
     "measurements": [[measured(speed) for _ in pieces] for speed in speeds.values()],
-    "wake": [0.0] * len(speeds), "fusion": [1.0] * len(speeds), "links": [[link] * len(speeds)] * len(speeds),
+    "wake": [0.0] * len(speeds), "fusion": [1.0] * len(speeds), "steady_fusion": [1.0] * len(speeds), "links": [[link] * len(speeds)] * len(speeds),
 }
 (directory / "benchmark.json").write_text(json.dumps(benchmark))

@@ -25,7 +25,7 @@ inline std::vector<Replica> replicas_of(const PlacementProblem& problem, unsigne
     for (const Replica& replica : replicas)
       everywhere = everywhere && std::isfinite(problem.cost[replica.device][piece].seconds);
     for (std::size_t i = 0; everywhere && i < replicas.size(); ++i)
-      seconds[i] += problem.cost[replicas[i].device][piece].seconds;
+      seconds[i] += problem.cost[replicas[i].device][piece].busy_seconds();
   }
   double speeds = 0;
   for (const double time : seconds) speeds += 1 / time;

@@ -43,6 +43,7 @@ inline PlacementProblem random_problem(std::mt19937& random, const RandomProblem
       PieceCost cost = sizes[piece];
       cost.seconds =
           real(0, 1) < options.forbidden ? std::numeric_limits<double>::infinity() : speed * real(0.1, 2);
+      if (real(0, 1) < 0.5) cost.steady = cost.seconds * real(0.6, 1.6);
       row.push_back(cost);
     }
     const double share = options.tightness * real(0.3, 1.5);

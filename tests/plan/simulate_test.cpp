@@ -49,7 +49,11 @@ TEST(Simulate, WaitsAsQueueingTheorySays) {
 TEST(Simulate, AFewRequestsTakeThePredictedLatencyAndManyThePredictedPeriod) {
   std::mt19937 random(31);
   for (int i = 0; i < 100; ++i) {
-    const PlacementProblem problem = random_problem(random, {.tightness = 10});
+    PlacementProblem problem = random_problem(random, {.tightness = 10});
+    // A stage that is quicker after idleness would carry more than its steady time says.
+    for (auto& row : problem.cost) {
+      for (PieceCost& cost : row) cost.steady.reset();
+    }
     std::vector<Placement> pipelines;
     for_every_pipeline(problem, i % 2 == 0 ? 1 : 3,
                        [&](const Placement& placement) { pipelines.push_back(placement); });

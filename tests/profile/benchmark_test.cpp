@@ -22,9 +22,11 @@ Benchmark example() {
   benchmark.cut_bytes = {100, 50, 4};
   benchmark.wake = {1e-4, 2e-4};
   benchmark.fusion = {1, 0.9};
+  benchmark.steady_fusion = {1, 0.95};
   benchmark.measurements = {
-      {{PieceTime{0.1, 0.09, 0.2, 300, 1000}, ""}, {std::nullopt, "out of memory"}},
-      {{PieceTime{0.01, 0.009, 0.02, 300, 1000}, ""}, {PieceTime{0.02, 0.01, 0.03, 10, 2000}, ""}}};
+      {{PieceTime{0.1, 0.09, 0.2, 300, 1000, 0.08}, ""}, {std::nullopt, "out of memory"}},
+      {{PieceTime{0.01, 0.009, 0.02, 300, 1000, 0.01}, ""},
+       {PieceTime{0.02, 0.01, 0.03, 10, 2000, 0.015}, ""}}};
   benchmark.links = {{{1e-5, 2e-5, 3e-5, 1e9}, {1e-4, 2e-4, 3e-4, 1e8}},
                      {{1e-4, 2e-4, 3e-4, 1e8}, {1e-5, 2e-5, 3e-5, 1e9}}};
   return benchmark;

@@ -60,6 +60,19 @@ TEST(Measuring, EndsEarlyButNotBeforeThreeRuns) {
   EXPECT_EQ(paced.runs(), 3U);
 }
 
+TEST(Measuring, SteadyRunsFollowEachOther) {
+  Paced paced({20});
+  const PieceTime time = measure_runs(paced, {},
+                                      {.warm_up = 0,
+                                       .repeats = 3,
+                                       .pause = std::chrono::milliseconds(5),
+                                       .steady = std::chrono::milliseconds(150)});
+  EXPECT_GE(paced.runs(), 3U + 3U);
+  EXPECT_LE(paced.runs(), 3U + 8U);
+  EXPECT_GE(time.steady, 0.02);
+  EXPECT_LT(paced.shortest_idle(), std::chrono::milliseconds(5));
+}
+
 // numpy.quantile of the same samples.
 TEST(Quantiles, AreNumPysDefault) {
   const std::vector<double> samples = {4, 1, 3, 2};

@@ -92,8 +92,8 @@ int main() {
     lamina::measure("plenty", 200, 12, 40, rate);
     lamina::measure(tight, 200, 12, 1.2, rate);
   }
-  if (0)   lamina::measure("plenty", 1000, 16, 40, false);
-  if (0)   lamina::measure(tight, 1000, 16, 1.2, false);
-  if (0)   lamina::measure("plenty", 1000, 64, 40, false);
-  if (0)   lamina::measure(tight, 1000, 64, 1.2, false);
+  lamina::measure("plenty", 1000, 16, 40, false);
+  lamina::measure(tight, 1000, 16, 1.2, false);
+  lamina::measure("plenty", 1000, 64, 40, false);
+  lamina::measure(tight, 1000, 64, 1.2, false);
 }

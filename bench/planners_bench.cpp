@@ -4,6 +4,7 @@
 // is then judged by the true cost. Prints a Markdown table a figure: theirs over ours, the median and the
 // greatest of all problems of a kind; plans that break a machine's memory don't fit and have no ratio.
 #include "base/error.h"
+#include "plan/highest_rate.h"
 #include "plan/least_latency.h"
 #include "support/other_planners.h"
 #include "support/scission_figures.h"
@@ -50,9 +51,11 @@ struct Objective {
   double (*figure)(const Placement&);
 };
 
-const std::array<Objective, 1> kObjectives{{
+const std::array<Objective, 2> kObjectives{{
     {"Latency", [](const PlacementProblem& problem) { return find_least_latency(problem); },
      [](const Placement& placement) { return placement.latency; }},
+    {"Period", [](const PlacementProblem& problem) { return find_highest_rate(problem, {}); },
+     [](const Placement& placement) { return placement.period; }},
 }};
 
 const std::array<Planner, 3> kPlanners{{

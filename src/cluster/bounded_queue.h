@@ -45,6 +45,11 @@ class BoundedQueue {
     return item;
   }
 
+  bool empty() const {
+    const std::lock_guard lock(mutex_);
+    return items_.empty();
+  }
+
   // Wakes all who wait; what is inside is dropped.
   void close() {
     const std::lock_guard lock(mutex_);
@@ -55,7 +60,7 @@ class BoundedQueue {
 
  private:
   std::size_t capacity_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<T> items_;
   bool closed_ = false;

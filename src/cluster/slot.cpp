@@ -95,7 +95,13 @@ void Slot::compute(Waiting waiting) {
     header.set_microseconds_left(
         std::chrono::duration_cast<std::chrono::microseconds>(waiting.deadline.left()).count());
     result.header = std::move(header);
-    results_.push(std::move(result));
+    // With nothing else to do this thread sends it itself: handing it on would cost waking another.
+    if (unsent_ == 0 && queue_.empty()) {
+      send_on(std::move(result));
+    } else {
+      ++unsent_;
+      results_.push(std::move(result));
+    }
   } catch (const Error& error) {
     send_error(request, error);
   } catch (const std::bad_alloc&) {
@@ -107,16 +113,21 @@ void Slot::compute(Waiting waiting) {
 
 void Slot::send_results() {
   while (std::optional<Frame> result = results_.pop()) {
-    const std::uint64_t request = result->header.request();
-    const NextSlot& next = next_[turns_.next()];
-    result->header.set_slot(next.slot);
-    try {
-      next.link->send(std::move(*result));
-    } catch (const Error& error) {
-      send_error(request, error);
-    } catch (const std::bad_alloc&) {
-      send_error(request, Error(ErrorCode::out_of_memory, "out of memory"));
-    }
+    send_on(std::move(*result));
+    --unsent_;
+  }
+}
+
+void Slot::send_on(Frame result) {
+  const std::uint64_t request = result.header.request();
+  const NextSlot& next = next_[turns_.next()];
+  result.header.set_slot(next.slot);
+  try {
+    next.link->send(std::move(result));
+  } catch (const Error& error) {
+    send_error(request, error);
+  } catch (const std::bad_alloc&) {
+    send_error(request, Error(ErrorCode::out_of_memory, "out of memory"));
   }
 }
 

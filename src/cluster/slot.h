@@ -8,6 +8,7 @@
 #include "cluster/data_path.h"
 #include "engine/engine.h"
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -60,6 +61,7 @@ class Slot {
   };
   void run();
   void send_results();
+  void send_on(Frame result);
   void compute(Waiting waiting);
   void send_error(std::uint64_t request, const Error& error);
   bool is_cancelled(std::uint64_t request);
@@ -67,10 +69,11 @@ class Slot {
   SlotRoute route_;
   std::shared_ptr<Executable> executable_;
   std::vector<NextSlot> next_;
-  Shares turns_;  // of next_; used by the sending thread
+  Shares turns_;  // of next_; used by whichever thread sends
   std::shared_ptr<DataLink> head_;
   BoundedQueue<Waiting> queue_;
   BoundedQueue<Frame> results_{1};
+  std::atomic<int> unsent_{0};  // results that the sending thread has yet to send
   std::mutex mutex_;
   std::set<std::uint64_t> cancelled_;          // guarded by mutex_
   std::deque<std::uint64_t> cancelled_order_;  // oldest first, so that it stays bounded

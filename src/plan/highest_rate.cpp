@@ -35,6 +35,16 @@ double work_bound(const PlacementProblem& problem, std::size_t replicas) {
   return std::max(all / static_cast<double>(problem.devices.size()), longest / static_cast<double>(replicas));
 }
 
+void expect_small_enough(const PlacementProblem& problem) {
+  expect_sound(problem);
+  if (PipelineSearch::is_small_enough(problem)) return;
+  fail(ErrorCode::unsupported,
+       "{} pieces on {} machines are too many to plan a rate for: up to 16 different machines, or more that "
+       "are "
+       "equal in all figures; 'avoid={{…}}' leaves machines out",
+       problem.pieces.size(), problem.devices.size());
+}
+
 [[noreturn]] void fail_for_limits(const PlacementProblem& problem, const PipelineSearch& search,
                                   const RateOptions& options, const Deadline& deadline) {
   if (!search.find_any({.devices = options.devices}, deadline)) fail_for_memory(problem);
@@ -44,7 +54,7 @@ double work_bound(const PlacementProblem& problem, std::size_t replicas) {
 }  // namespace
 
 PlannedPlacement find_highest_rate(const PlacementProblem& problem, const RateOptions& options) {
-  expect_sound(problem);
+  expect_small_enough(problem);
   const PipelineSearch search(problem, options.replicas);
   const Deadline deadline = deadline_of(options);
   const auto find = [&](double period) {
@@ -84,7 +94,7 @@ PlannedPlacement find_highest_rate(const PlacementProblem& problem, const RateOp
 
 std::optional<Placement> find_least_latency_within(const PlacementProblem& problem, double period,
                                                    const RateOptions& options) {
-  expect_sound(problem);
+  expect_small_enough(problem);
   const PipelineSearch search(problem, options.replicas);
   return search.find_least_latency({period, options.latency, options.devices}, deadline_of(options));
 }

@@ -20,7 +20,8 @@ struct RateOptions {
 // Every machine runs at most one stage (docs/decisions/0007). Of the placements of least period the one of
 // least latency. In the answer `lower_bound` is a period that no such placement goes below.
 //
-// Throws as find_least_latency() does; Error(resource_exhausted) where nothing keeps the latency.
+// Throws as find_least_latency() does; Error(resource_exhausted) where nothing keeps the latency;
+// Error(unsupported) for more than 16 different machines.
 PlannedPlacement find_highest_rate(const PlacementProblem& problem, const RateOptions& options);
 
 // The placement of least latency that answers every `period` seconds, of at most options.devices machines;

@@ -153,22 +153,28 @@ class Timeline {
 };
 
 std::string draw_front(const Plan& plan, const std::vector<PlanPoint>& front, double top) {
+  double fastest = front.front().latency;
   double slowest = 0;
   double most = 0;
   for (const PlanPoint& point : front) {
+    fastest = std::min(fastest, point.latency);
     slowest = std::max(slowest, point.latency);
     most = std::max(most, 1 / point.period);
   }
   const double bottom = top + kChart - 50;
+  // From a little before the fastest to a little behind the slowest.
+  const double begin = fastest * 0.95;
+  const double end = slowest * 1.02;
   const auto x_of = [&](double latency) {
-    return kLeft + latency / (slowest * 1.05) * (kWidth - kLeft - kRight);
+    return kLeft + (latency - begin) / (end - begin) * (kWidth - kLeft - kRight);
   };
   const auto y_of = [&](double rate) { return bottom - rate / (most * 1.1) * (bottom - top - 20); };
-  std::string svg = text_at(kLeft, top + 4, "Requests a second against latency: no plan is above the line",
-                            "fill=\"#333\"");
+  std::string svg =
+      text_at(kLeft, top + 4, "Requests a second against latency: the best plans", "fill=\"#333\"");
   svg += line(kLeft, bottom, kWidth - kRight, bottom, "stroke=\"#999\"") +
          line(kLeft, bottom, kLeft, top + 16, "stroke=\"#999\"");
-  for (double time = 0; time <= slowest * 1.05; time += tick_of(slowest))
+  const double tick = tick_of(end - begin);
+  for (double time = std::ceil(begin / tick) * tick; time <= end; time += tick)
     svg += text_at(x_of(time), bottom + 18, format_seconds(time), "text-anchor=\"middle\" fill=\"#666\"");
   for (double rate = 0; rate <= most * 1.1; rate += tick_of(most))
     svg += text_at(kLeft - 10, y_of(rate) + 4, fmt::format("{:.4g}/s", rate),
@@ -195,7 +201,7 @@ std::string draw_front(const Plan& plan, const std::vector<PlanPoint>& front, do
 std::string plan_svg(const Plan& plan, const std::vector<PlanPoint>& front) {
   const Timeline timeline(plan);
   const bool with_front = front.size() > 1;
-  const double height = timeline.height() + (with_front ? kChart : 0);
+  const double height = timeline.height() + (with_front ? kChart + 16 : 0);
   std::string svg = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} "
       "{1:.0f}\" "
@@ -212,7 +218,7 @@ std::string plan_svg(const Plan& plan, const std::vector<PlanPoint>& front) {
                              plan.period > 0 ? 1 / plan.period : 0),
                  "fill=\"#555\"");
   svg += timeline.draw();
-  if (with_front) svg += draw_front(plan, front, timeline.height());
+  if (with_front) svg += draw_front(plan, front, timeline.height() + 16);
   return svg + "</svg>\n";
 }
 

@@ -176,6 +176,26 @@ TEST(LeastLatencyWithinAPeriod, EqualsBruteForce) {
   EXPECT_GT(impossible, 10);
 }
 
+TEST(HighestRate, ManyEqualMachinesAreCountedAndManyDifferentOnesRefused) {
+  std::mt19937 random(12);
+  PlacementProblem problem = random_problem(random, {.tightness = 10});
+  for (std::size_t i = 0; i < 40; ++i) {
+    for (auto& row : problem.links) row.push_back({1e-4, 1e9});
+    problem.devices.push_back({"equal" + std::to_string(i), 1U << 30U});
+    problem.cost.push_back(std::vector<PieceCost>(problem.pieces.size(), {0.5, 1, 1}));
+    problem.links.push_back(std::vector<LinkCost>(problem.devices.size(), {1e-4, 1e9}));
+  }
+  EXPECT_LE(find_highest_rate(problem, {}).placement.period, 0.5);
+  for (std::size_t i = 0; i < problem.devices.size(); ++i)
+    problem.devices[i].wake = 1e-6 * static_cast<double>(i);
+  try {
+    find_highest_rate(problem, {});
+    ADD_FAILURE() << "40 different machines were planned for";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::unsupported) << error.what();
+  }
+}
+
 // PipeEdge's public scheduler answers 20 s here.
 TEST(HighestRate, TwoFastAndTwoSlowHostsWithEightLayersTakeFourSeconds) {
   PlacementProblem problem;

@@ -305,7 +305,9 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
       } else if (deadlines_.empty()) {
         wake_messenger_.wait(lock);
       } else {
-        wake_messenger_.wait_until(lock, deadlines_.begin()->first);
+        // By value: the request it belongs to may be answered, and gone, during the wait.
+        const Clock::time_point next = deadlines_.begin()->first;
+        wake_messenger_.wait_until(lock, next);
       }
     }
   }

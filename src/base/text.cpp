@@ -106,6 +106,8 @@ std::chrono::nanoseconds parse_duration(std::string_view text, std::string_view 
   fail(ErrorCode::invalid_argument, "{} is '{}', expected a duration such as 50ms or 2s", what, text);
 }
 
+std::string format_percent(double share) { return fmt::format("{:.0f} %", share * 100); }
+
 double parse_rate(std::string_view text, std::string_view what) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);

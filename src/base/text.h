@@ -21,6 +21,9 @@ std::string format_count(double count);
 // Accepts 2GiB, 512MiB, 1.5GB, 4k, 1048576. Throws Error(invalid_argument) naming `what`.
 std::uint64_t parse_bytes(std::string_view text, std::string_view what);
 
+// "25 %"
+std::string format_percent(double share);
+
 // Accepts 20/s, 20 and 1200/min; in times a second. Throws Error(invalid_argument) naming `what`.
 double parse_rate(std::string_view text, std::string_view what);
 // Accepts 50ms, 2s, 1.5min, 250us. Throws Error(invalid_argument) naming `what`.

@@ -73,11 +73,10 @@ void print(const PlacementProblem& problem, const Plan& plan, const Options& opt
               format_seconds(quantile(simulation.latencies, 1)).c_str(),
               format_seconds(plan.latency).c_str());
   std::vector<std::vector<std::string>> rows = {{"machine", "computing", "sending", "receiving"}};
-  const auto percent = [](double share) { return fmt::format("{:.0f} %", share * 100); };
   for (std::size_t device = 0; device < problem.devices.size(); ++device) {
     const DeviceLoad& busy = simulation.busy[device];
-    rows.push_back({problem.devices[device].name, percent(busy.computing), percent(busy.sending),
-                    percent(busy.receiving)});
+    rows.push_back({problem.devices[device].name, format_percent(busy.computing),
+                    format_percent(busy.sending), format_percent(busy.receiving)});
   }
   std::printf("%s\n", format_table(rows).c_str());
   rows = {{"stage", "slice", "most waiting"}};
@@ -104,18 +103,12 @@ void run(const Options& options) {
   };
   if (!options.failure.empty())
     simulation.failure = parse_failure(options.failure, problem, options.recovery);
-  simulation.replan = [&](std::size_t device) -> std::optional<Placement> {
+  simulation.replan = [&](std::size_t device) {
     PlacementProblem left = problem;
-    for (PieceCost& cost : left.cost[device]) cost.seconds = std::numeric_limits<double>::infinity();
+    forbid_device(left, device);
     PlanningRequest request;
     request.objective = plan.objective;
-    try {
-      return find_placements(left, request).front().placement;
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::out_of_memory || error.code() == ErrorCode::resource_exhausted)
-        return {};
-      throw;
-    }
+    return find_placement(left, request);
   };
   print(problem, plan, options, rate, simulate(problem, placement, simulation));
 }

@@ -42,6 +42,10 @@ double hop_seconds(const LinkCost& link, std::uint64_t bytes) {
   return link.round_trip / 2 + transfer_seconds(link, bytes);
 }
 
+void forbid_device(PlacementProblem& problem, std::size_t device) {
+  for (PieceCost& cost : problem.cost[device]) cost.seconds = std::numeric_limits<double>::infinity();
+}
+
 std::uint64_t stage_memory(const PlacementProblem& problem, std::size_t device, std::size_t first,
                            std::size_t end) {
   std::uint64_t weights = 0;

@@ -99,6 +99,9 @@ struct Placement {
 double transfer_seconds(const LinkCost& link, std::uint64_t bytes);
 double hop_seconds(const LinkCost& link, std::uint64_t bytes);
 
+// Leaves a device out: nothing can run there any more.
+void forbid_device(PlacementProblem& problem, std::size_t device);
+
 // The bytes that a stage of pieces [first, end) takes on a device.
 std::uint64_t stage_memory(const PlacementProblem& problem, std::size_t device, std::size_t first,
                            std::size_t end);

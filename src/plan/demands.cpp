@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "plan/highest_rate.h"
 
 #include <cmath>
 #include <optional>
@@ -11,19 +10,27 @@
 
 namespace lamina {
 
-PlannedPlacement find_fastest(const PlacementProblem& problem, const Demands& demands) {
-  PlannedPlacement planned = find_least_latency(problem);
-  if (planned.placement.latency > demands.deadline) {
-    fail(ErrorCode::resource_exhausted, "no placement answers within {}: the fastest {} takes {}",
-         format_seconds(demands.deadline), planned.proven_best ? "possible" : "found",
-         format_seconds(planned.placement.latency));
-  }
-  if (planned.placement.period <= demands.period) return planned;
+RateOptions rate_options(const Demands& demands) {
   RateOptions options;
   options.replicas = demands.replicas;
   options.latency = demands.deadline;
   options.time_limit = demands.time_limit;
-  std::optional<Placement> within = find_least_latency_within(problem, demands.period, options);
+  return options;
+}
+
+PlannedPlacement find_fastest(const PlacementProblem& problem, const Demands& demands) {
+  return keep_demands(problem, find_least_latency(problem), demands);
+}
+
+PlannedPlacement keep_demands(const PlacementProblem& problem, PlannedPlacement fastest,
+                              const Demands& demands) {
+  if (fastest.placement.latency > demands.deadline) {
+    fail(ErrorCode::resource_exhausted, "no placement answers within {}: the fastest {} takes {}",
+         format_seconds(demands.deadline), fastest.proven_best ? "possible" : "found",
+         format_seconds(fastest.placement.latency));
+  }
+  if (fastest.placement.period <= demands.period) return fastest;
+  std::optional<Placement> within = find_least_latency_within(problem, demands.period, rate_options(demands));
   if (!within) {
     fail(ErrorCode::resource_exhausted, "no placement of one stage a machine carries {:.4g} requests/s{}",
          1 / demands.period,

@@ -1,7 +1,7 @@
 // What a placement has to keep, whatever it is to be best at.
 #pragma once
 
-#include "plan/least_latency.h"
+#include "plan/highest_rate.h"
 
 #include <chrono>
 #include <cstddef>
@@ -18,8 +18,13 @@ struct Demands {
   std::chrono::duration<double> time_limit{10};  // of planning
 };
 
+RateOptions rate_options(const Demands& demands);
+
 // The placement of least latency that keeps the demands. Error(resource_exhausted) that says which can't be
 // kept, Error(out_of_memory) where no placement fits at all.
 PlannedPlacement find_fastest(const PlacementProblem& problem, const Demands& demands);
+// The same where find_least_latency() has been asked already.
+PlannedPlacement keep_demands(const PlacementProblem& problem, PlannedPlacement fastest,
+                              const Demands& demands);
 
 }  // namespace lamina

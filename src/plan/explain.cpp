@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "plan/hop_load.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -14,7 +15,6 @@ namespace {
 using Rows = std::vector<std::vector<std::string>>;
 
 std::string milliseconds(double seconds) { return fmt::format("{:.3f}", seconds * 1e3); }
-std::string percent(double share) { return fmt::format("{:.0f} %", share * 100); }
 
 std::string machines_of(const PlacementProblem& problem, const PlacedStage& stage) {
   std::string text;
@@ -25,26 +25,6 @@ std::string machines_of(const PlacementProblem& problem, const PlacedStage& stag
   return text;
 }
 
-// Where a hop's time goes: half a round trip, and sending.
-struct Hop {
-  double trip = 0;
-  double sending = 0;
-};
-
-Hop hop_between(const PlacementProblem& problem, const std::vector<Replica>& from,
-                const std::vector<Replica>& to, std::size_t cut) {
-  Hop hop;
-  for (const Replica& sender : from) {
-    for (const Replica& receiver : to) {
-      const LinkCost& link = problem.links[sender.device][receiver.device];
-      const double share = sender.share * receiver.share;
-      hop.trip += share * link.round_trip / 2;
-      hop.sending += share * transfer_seconds(link, problem.cut_bytes[cut]);
-    }
-  }
-  return hop;
-}
-
 std::string explain_latency(const PlacementProblem& problem, const Placement& placement,
                             const std::vector<std::string>& names) {
   Rows rows = {{"stage", "slice", "machine", "bytes in", "trip, ms", "sending, ms", "waking, ms",
@@ -52,20 +32,22 @@ std::string explain_latency(const PlacementProblem& problem, const Placement& pl
   std::vector<Replica> from = {{problem.source}};
   for (std::size_t i = 0; i < placement.stages.size(); ++i) {
     const PlacedStage& stage = placement.stages[i];
-    const Hop hop = hop_between(problem, from, stage.replicas, stage.first_piece);
+    const HopLoad hop = load_of(problem, from, stage.replicas);
+    const std::uint64_t bytes = problem.cut_bytes[stage.first_piece];
     double waking = 0;
     for (const Replica& replica : stage.replicas)
       waking += replica.share * problem.devices[replica.device].wake;
-    rows.push_back({std::to_string(i + 1), names[i], machines_of(problem, stage),
-                    format_bytes(problem.cut_bytes[stage.first_piece]), milliseconds(hop.trip),
-                    milliseconds(hop.sending), milliseconds(waking), milliseconds(stage.seconds - waking),
-                    percent((stage.hop_seconds + stage.seconds) / placement.latency)});
+    rows.push_back({std::to_string(i + 1), names[i], machines_of(problem, stage), format_bytes(bytes),
+                    milliseconds(hop.round_trip / 2), milliseconds(times(hop.transfer, bytes)),
+                    milliseconds(waking), milliseconds(stage.seconds - waking),
+                    format_percent((stage.hop_seconds + stage.seconds) / placement.latency)});
     from = stage.replicas;
   }
-  const Hop back = hop_between(problem, from, {{problem.source}}, problem.pieces.size());
-  rows.push_back({"", "back to the source", problem.devices[problem.source].name,
-                  format_bytes(problem.cut_bytes.back()), milliseconds(back.trip), milliseconds(back.sending),
-                  "", "", percent(placement.return_seconds / placement.latency)});
+  const HopLoad back = load_of(problem, from, {{problem.source}});
+  const std::uint64_t bytes = problem.cut_bytes.back();
+  rows.push_back({"", "back to the source", problem.devices[problem.source].name, format_bytes(bytes),
+                  milliseconds(back.round_trip / 2), milliseconds(times(back.transfer, bytes)), "", "",
+                  format_percent(placement.return_seconds / placement.latency)});
   return format_table(rows);
 }
 
@@ -79,13 +61,13 @@ std::string explain_machines(const PlacementProblem& problem, const PlanningRequ
     const PlanDevice& known = problem.devices[device];
     const std::uint64_t budget = known.memory_budget;
     const std::string used =
-        budget > 0 ? percent(static_cast<double>(memory[device]) / static_cast<double>(budget)) : "";
+        budget > 0 ? format_percent(static_cast<double>(memory[device]) / static_cast<double>(budget)) : "";
     if (!uses(placement, device)) {
       rows.push_back({known.name, "", "", "not used", ""});
       continue;
     }
     PlacementProblem without = problem;
-    for (PieceCost& cost : without.cost[device]) cost.seconds = std::numeric_limits<double>::infinity();
+    forbid_device(without, device);
     std::string worth = "no plan";
     try {
       const Placement other = find_placements(without, request).front().placement;
@@ -94,11 +76,12 @@ std::string explain_machines(const PlacementProblem& problem, const PlanningRequ
       if (error.code() == ErrorCode::deadline_exceeded) worth = "not found in time";
     }
     const DeviceLoad& load = placement.loads[device];
-    rows.push_back(
-        {known.name, format_bytes(memory[device]), used,
-         fmt::format("computing {}, sending {}, receiving {}", percent(load.computing / placement.period),
-                     percent(load.sending / placement.period), percent(load.receiving / placement.period)),
-         worth});
+    rows.push_back({known.name, format_bytes(memory[device]), used,
+                    fmt::format("computing {}, sending {}, receiving {}",
+                                format_percent(load.computing / placement.period),
+                                format_percent(load.sending / placement.period),
+                                format_percent(load.receiving / placement.period)),
+                    worth});
   }
   return format_table(rows);
 }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -22,13 +23,10 @@ struct Attempt {
   bool proven = true;  // that there is none, where there is none
 };
 
-// On these devices alone.
-Attempt try_devices(PlacementProblem problem, const std::vector<Replica>& devices, double deadline) {
-  std::vector<bool> taken(problem.devices.size(), false);
-  for (const Replica& device : devices) taken[device.device] = true;
+// On the devices marked alone.
+Attempt try_devices(PlacementProblem problem, const std::vector<bool>& taken, double deadline) {
   for (std::size_t device = 0; device < taken.size(); ++device) {
-    if (taken[device]) continue;
-    for (PieceCost& cost : problem.cost[device]) cost.seconds = std::numeric_limits<double>::infinity();
+    if (!taken[device]) forbid_device(problem, device);
   }
   if (!(CompletionBound(problem, std::vector<double>(taken.size(), 0)).from_start() <= deadline)) return {};
   try {
@@ -52,14 +50,14 @@ Attempt try_count(const PlacementProblem& problem, const Demands& demands, std::
   const DeviceKinds kinds = find_kinds(problem);
   Attempt best;
   for_each_group(kinds, count, [&](const std::vector<std::size_t>& counts) {
-    std::vector<Replica> devices;
+    if (std::accumulate(counts.begin(), counts.end(), std::size_t{0}) != count) return;
+    std::vector<bool> taken(problem.devices.size(), false);
     for (std::size_t kind = 0; kind < counts.size(); ++kind) {
-      for (std::size_t i = 0; i < counts[kind]; ++i) devices.push_back({kinds.members[kind][i]});
+      for (std::size_t i = 0; i < counts[kind]; ++i) taken[kinds.members[kind][i]] = true;
     }
-    if (devices.size() != count) return;
     if (deadline.passed())
       fail(ErrorCode::deadline_exceeded, "no proof within the time limit of the planner");
-    const Attempt attempt = try_devices(problem, devices, demands.deadline);
+    const Attempt attempt = try_devices(problem, taken, demands.deadline);
     best.proven = best.proven && attempt.proven;
     const bool faster =
         attempt.placement && (!best.placement || attempt.placement->latency < best.placement->latency);

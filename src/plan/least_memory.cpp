@@ -28,10 +28,10 @@ Attempt try_budget(PlacementProblem problem, std::uint64_t budget, const Demands
   for (PlanDevice& device : problem.devices) device.memory_budget = std::min(device.memory_budget, budget);
   try {
     // Whether the fastest there is comes in time is known, unless the search for it gave up.
-    const PlannedPlacement fastest = find_fastest(problem, {.time_limit = demands.time_limit});
+    const PlannedPlacement fastest = find_least_latency(problem);
     if (fastest.lower_bound > demands.deadline) return {};
     try {
-      return {find_fastest(problem, demands), true};
+      return {keep_demands(problem, fastest, demands), true};
     } catch (const Error& error) {
       if (error.code() != ErrorCode::resource_exhausted) throw;
       return {std::nullopt, fastest.proven_best};

@@ -262,7 +262,7 @@ std::string format_plan(const Plan& plan) {
     for (const PlannedReplica& replica : stage.replicas) {
       const bool first = &replica == &stage.replicas.front();
       std::string machine = replica.device;
-      if (stage.replicas.size() > 1) machine += fmt::format(" ({:.0f} %)", replica.share * 100);
+      if (stage.replicas.size() > 1) machine += " (" + format_percent(replica.share) + ")";
       rows.push_back({first ? std::to_string(i + 1) : "", first ? stage.name : "", machine,
                       format_bytes(replica.memory), first ? milliseconds(stage.hop_seconds) : "",
                       first ? milliseconds(stage.seconds) : ""});

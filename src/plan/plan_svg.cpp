@@ -133,10 +133,9 @@ class Timeline {
                   double begin) const {
     const double width = std::max(2.0, x_of(begin + stage.seconds) - x_of(begin));
     const double y = row_of(replica.device) - kBar / 2;
-    const std::string title =
-        fmt::format("stage {}: {} on {}, {} of the requests, {}, {}", index + 1, stage.name, replica.device,
-                    fmt::format("{:.0f} %", replica.share * 100), format_seconds(stage.seconds),
-                    format_bytes(replica.memory));
+    const std::string title = fmt::format("stage {}: {} on {}, {} of the requests, {}, {}", index + 1,
+                                          stage.name, replica.device, format_percent(replica.share),
+                                          format_seconds(stage.seconds), format_bytes(replica.memory));
     std::string svg = fmt::format(
         "<g><title>{}</title><rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"3\" "
         "fill=\"{}\"/>",

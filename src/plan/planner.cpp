@@ -26,16 +26,8 @@ Demands demands_of(const PlanningRequest& request) {
   return {request.deadline, request.period, request.replicas, request.time_limit};
 }
 
-RateOptions rate_options(const PlanningRequest& request) {
-  RateOptions options;
-  options.replicas = request.replicas;
-  options.latency = request.deadline;
-  options.time_limit = request.time_limit;
-  return options;
-}
-
 PlannedPlacement find_highest_rate_within(const PlacementProblem& problem, const PlanningRequest& request) {
-  PlannedPlacement planned = find_highest_rate(problem, rate_options(request));
+  PlannedPlacement planned = find_highest_rate(problem, rate_options(demands_of(request)));
   if (planned.placement.period > request.period) {
     fail(ErrorCode::resource_exhausted,
          "no placement of one stage a machine carries {:.4g} requests/s: the best {} carries {:.4g}",
@@ -66,22 +58,14 @@ bool keeps(const PlacementProblem& problem, const Placement& placement,
   });
 }
 
-RankedPlacements ranked(const PlacementProblem& problem, const PlanningRequest& request) {
-  const auto solve = [request](const PlacementProblem& part) -> std::optional<Placement> {
-    try {
-      return find_best(part, request).placement;
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::out_of_memory || error.code() == ErrorCode::resource_exhausted)
-        return std::nullopt;
-      throw;
-    }
-  };
+RankedPlacements ranked(const PlacementProblem& problem, const PlanningRequest& request, Placement best) {
+  const auto solve = [request](const PlacementProblem& part) { return find_placement(part, request); };
   const bool by_rate = request.objective == Objective::throughput;
   const auto better = [by_rate](const Placement& a, const Placement& b) {
     if (by_rate && a.period != b.period) return a.period < b.period;
     return a.latency < b.latency;
   };
-  return {problem, solve, better};
+  return {problem, std::move(best), solve, better};
 }
 
 std::vector<PlannedPlacement> find_ranked(const PlacementProblem& problem, const PlanningRequest& request) {
@@ -92,9 +76,8 @@ std::vector<PlannedPlacement> find_ranked(const PlacementProblem& problem, const
          "without replicas");
   }
   const Deadline deadline(std::chrono::duration_cast<Clock::duration>(request.time_limit));
-  // The first may fail: it says why there is none.
   const PlannedPlacement best = find_best(problem, request);
-  RankedPlacements placements = ranked(problem, request);
+  RankedPlacements placements = ranked(problem, request, best.placement);
   std::vector<PlannedPlacement> found;
   for (std::size_t rank = 0; rank < kMostRanked && found.size() < request.top; ++rank) {
     if (deadline.passed()) break;
@@ -133,17 +116,28 @@ std::vector<PlannedPlacement> find_placements(const PlacementProblem& problem,
   return {find_best(problem, request)};
 }
 
+std::optional<Placement> find_placement(const PlacementProblem& problem, const PlanningRequest& request) {
+  try {
+    return find_best(problem, request).placement;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::out_of_memory || error.code() == ErrorCode::resource_exhausted)
+      return std::nullopt;
+    throw;
+  }
+}
+
 std::vector<Placement> find_pareto_front(const PlacementProblem& problem, const PlanningRequest& request) {
   std::vector<Placement> front = {find_fastest(problem, demands_of(request)).placement};
   const double shortest = find_highest_rate_within(problem, request).placement.period;
   while (front.back().period * (1 - kParetoStep) > shortest) {
-    auto next =
-        find_least_latency_within(problem, front.back().period * (1 - kParetoStep), rate_options(request));
+    auto next = find_least_latency_within(problem, front.back().period * (1 - kParetoStep),
+                                          rate_options(demands_of(request)));
     if (!next) break;
     front.push_back(std::move(*next));
   }
   if (front.back().period > shortest * (1 + 1e-9)) {
-    if (auto last = find_least_latency_within(problem, shortest * (1 + 1e-9), rate_options(request)))
+    if (auto last =
+            find_least_latency_within(problem, shortest * (1 + 1e-9), rate_options(demands_of(request))))
       front.push_back(std::move(*last));
   }
   return front;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <vector>
 
 namespace lamina {
@@ -38,6 +39,9 @@ struct PlanningRequest {
 // Error(resource_exhausted) that say which demand no placement meets.
 std::vector<PlannedPlacement> find_placements(const PlacementProblem& problem,
                                               const PlanningRequest& request);
+
+// The best placement; nothing where none keeps the request. Throws as find_placements() does otherwise.
+std::optional<Placement> find_placement(const PlacementProblem& problem, const PlanningRequest& request);
 
 // Placements of which none is both faster and of higher rate, from least latency to highest rate. Periods
 // fall by 2 % at least from one to the next.

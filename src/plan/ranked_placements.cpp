@@ -17,9 +17,10 @@ std::vector<std::size_t> devices_of(const Placement& placement) {
 
 }  // namespace
 
-RankedPlacements::RankedPlacements(PlacementProblem problem, Solve solve, Better better)
+RankedPlacements::RankedPlacements(PlacementProblem problem, Placement best, Solve solve, Better better)
     : problem_(std::move(problem)), solve_(std::move(solve)), better_(std::move(better)) {
-  add_part({}, 0, {});
+  std::vector<std::size_t> device_of = devices_of(best);
+  parts_.push_back({std::move(best), std::move(device_of), 0, {}});
 }
 
 void RankedPlacements::add_part(const std::vector<std::size_t>& begin, std::size_t fixed,

@@ -21,7 +21,8 @@ class RankedPlacements {
   // Whether the first is better than the second.
   using Better = std::function<bool(const Placement&, const Placement&)>;
 
-  RankedPlacements(PlacementProblem problem, Solve solve, Better better);
+  // `best` is what solve(problem) gives.
+  RankedPlacements(PlacementProblem problem, Placement best, Solve solve, Better better);
 
   // The next best; nothing after the last.
   std::optional<Placement> next();

@@ -15,6 +15,14 @@ class Shares {
   // `shares` are positive and add up to 1.
   explicit Shares(std::vector<double> shares) : shares_(std::move(shares)), owed_(shares_.size(), 0) {}
 
+  // Those of a list whose elements have a `share`.
+  template <typename List>
+  static Shares of(const List& list) {
+    std::vector<double> shares;
+    for (const auto& one : list) shares.push_back(one.share);
+    return Shares(std::move(shares));
+  }
+
   std::size_t next() {
     for (std::size_t i = 0; i < shares_.size(); ++i) owed_[i] += shares_[i];
     const auto most = static_cast<std::size_t>(std::max_element(owed_.begin(), owed_.end()) - owed_.begin());

@@ -35,7 +35,8 @@ PlanningRequest request_of(const PlanArguments& arguments, std::size_t machines,
   if (!arguments.min_rate.empty()) request.period = 1 / parse_rate(arguments.min_rate, "--min-rate");
   request.replicas = parse_replicas(arguments.replicas, machines);
   request.top = top;
-  request.time_limit = std::chrono::duration<double>(arguments.time_limit);
+  request.time_limit =
+      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(arguments.time_limit));
   return request;
 }
 

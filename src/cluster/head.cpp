@@ -362,9 +362,7 @@ class Head::Implementation {
   }
 
   void send_requests() {
-    std::vector<double> shares;
-    for (const HeadReplica& replica : stages_.front().replicas) shares.push_back(replica.share);
-    Shares turns(shares);
+    Shares turns = Shares::of(stages_.front().replicas);
     while (std::optional<Outgoing> next = outbox_.pop()) {
       const std::size_t turn = turns.next();  // the first stage's replicas are the first places
       std::shared_ptr<DataLink> entry;

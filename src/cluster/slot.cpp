@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::size_t kMaxCancelled = 10'000;
 
-Shares shares_of(const std::vector<NextSlot>& next) {
-  std::vector<double> shares;
-  for (const NextSlot& one : next) shares.push_back(one.share);
-  return Shares(std::move(shares));
-}
-
 }  // namespace
 
 Slot::Slot(SlotRoute route, std::shared_ptr<Executable> executable, std::vector<NextSlot> next,
@@ -26,7 +20,7 @@ Slot::Slot(SlotRoute route, std::shared_ptr<Executable> executable, std::vector<
     : route_(std::move(route)),
       executable_(std::move(executable)),
       next_(std::move(next)),
-      turns_(shares_of(next_)),
+      turns_(Shares::of(next_)),
       head_(std::move(head)),
       queue_(route_.queue),
       computing_([this] { run(); }),

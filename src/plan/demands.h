@@ -1,6 +1,7 @@
 // What a placement has to keep, whatever it is to be best at.
 #pragma once
 
+#include "base/clock.h"
 #include "plan/highest_rate.h"
 
 #include <chrono>
@@ -14,8 +15,8 @@ struct Demands {
   // Seconds between answers at most. Where it is given, every machine runs at most one stage (unless the
   // fastest placement keeps it as it is).
   double period = std::numeric_limits<double>::infinity();
-  std::size_t replicas = 1;                      // of a stage, at most; only for a period
-  std::chrono::duration<double> time_limit{10};  // of planning
+  std::size_t replicas = 1;                               // of a stage, at most; only for a period
+  Clock::duration time_limit = std::chrono::seconds(10);  // of planning
 };
 
 RateOptions rate_options(const Demands& demands);

@@ -1,6 +1,5 @@
 #include "plan/fewest_devices.h"
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "plan/completion_bound.h"
@@ -71,7 +70,7 @@ Attempt try_count(const PlacementProblem& problem, const Demands& demands, std::
 PlannedPlacement find_fewest_devices(const PlacementProblem& problem, const Demands& demands) {
   // Where all together do not keep them, no fewer do.
   PlannedPlacement best = find_fastest(problem, demands);
-  const Deadline deadline(std::chrono::duration_cast<Clock::duration>(demands.time_limit));
+  const Deadline deadline(demands.time_limit);
   best.lower_bound = 1;
   best.proven_best = true;
   try {

@@ -1,6 +1,5 @@
 #include "plan/highest_rate.h"
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "plan/pipeline_search.h"
 #include "plan/problem_check.h"
@@ -14,10 +13,6 @@ namespace {
 
 // Periods are equal that differ by less.
 constexpr double kCloseEnough = 1e-9;
-
-Deadline deadline_of(const RateOptions& options) {
-  return Deadline(std::chrono::duration_cast<Clock::duration>(options.time_limit));
-}
 
 // All devices together need so long for a request, and each has at most all of it to do. With replicas a
 // single piece may be divided too.
@@ -56,7 +51,7 @@ void expect_small_enough(const PlacementProblem& problem) {
 PlannedPlacement find_highest_rate(const PlacementProblem& problem, const RateOptions& options) {
   expect_small_enough(problem);
   const PipelineSearch search(problem, options.replicas);
-  const Deadline deadline = deadline_of(options);
+  const Deadline deadline(options.time_limit);
   const auto find = [&](double period) {
     const PipelineLimits limits{period, options.latency, options.devices};
     return std::isfinite(options.latency) ? search.find_least_latency(limits, deadline)
@@ -96,7 +91,7 @@ std::optional<Placement> find_least_latency_within(const PlacementProblem& probl
                                                    const RateOptions& options) {
   expect_small_enough(problem);
   const PipelineSearch search(problem, options.replicas);
-  return search.find_least_latency({period, options.latency, options.devices}, deadline_of(options));
+  return search.find_least_latency({period, options.latency, options.devices}, Deadline(options.time_limit));
 }
 
 }  // namespace lamina

@@ -1,6 +1,7 @@
 // The placement of the highest rate: most answers a second with many requests under way.
 #pragma once
 
+#include "base/clock.h"
 #include "plan/least_latency.h"
 
 #include <chrono>
@@ -14,7 +15,7 @@ struct RateOptions {
   std::size_t replicas = 1;                                       // of a stage, at most
   double latency = std::numeric_limits<double>::infinity();       // seconds, at most
   std::size_t devices = std::numeric_limits<std::size_t>::max();  // machines, at most
-  std::chrono::duration<double> time_limit{10};
+  Clock::duration time_limit = std::chrono::seconds(10);
 };
 
 // Every machine runs at most one stage (docs/decisions/0007). Of the placements of least period the one of

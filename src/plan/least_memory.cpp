@@ -1,6 +1,5 @@
 #include "plan/least_memory.h"
 
-#include "base/clock.h"
 #include "base/error.h"
 
 #include <algorithm>
@@ -47,7 +46,7 @@ Attempt try_budget(PlacementProblem problem, std::uint64_t budget, const Demands
 }  // namespace
 
 PlannedPlacement find_least_memory(const PlacementProblem& problem, const Demands& demands) {
-  const Deadline deadline(std::chrono::duration_cast<Clock::duration>(demands.time_limit));
+  const Deadline deadline(demands.time_limit);
   PlannedPlacement best = find_fastest(problem, demands);
   best.proven_best = true;
   std::uint64_t high = most_memory(problem, best.placement);  // enough

@@ -87,8 +87,7 @@ class Search {
       return allowed_.begins[group];
     }
     for (const std::uint32_t from : groups_of_[before]) {
-      const bool is_first = before == tables_.groups[from].state;
-      const CutSet& cuts = is_first ? *allowed_.cuts_of_the_first[from][group] : *allowed_.cuts[from][group];
+      const CutSet& cuts = tables_.cuts_after(allowed_, before, from, group);
       const std::vector<Way>& ways = ways_of(before, from);
       for (std::size_t cut = 1; cut < tables_.pieces; ++cut) {
         if (ways[cut].latency == kInfinity || !cuts.has(cut)) continue;

@@ -39,10 +39,6 @@ class Reach {
     return (cell(state, group)[cut / 64] >> (cut % 64) & 1U) != 0;
   }
 
-  const std::vector<const CutSet*>& cuts_from(std::size_t state, std::size_t group) const {
-    return state == tables_.groups[group].state ? allowed_.cuts_of_the_first[group] : allowed_.cuts[group];
-  }
-
   // The ends of stages of `group` with which the devices of `state` are taken; false where there are none.
   bool fill(std::size_t state, std::size_t group) {
     std::uint64_t* const ends = cell(state, group);
@@ -53,7 +49,7 @@ class Reach {
       for (std::size_t word = 0; word < words_; ++word) {
         std::uint64_t starts = 0;
         for (const std::size_t from : groups_of_[before])
-          starts |= cell(before, from)[word] & cuts_from(before, from)[group]->word(word);
+          starts |= cell(before, from)[word] & tables_.cuts_after(allowed_, before, from, group).word(word);
         for (; starts != 0; starts &= starts - 1) {
           const std::size_t cut = word * 64 + static_cast<std::size_t>(__builtin_ctzll(starts));
           if (cut < tables_.pieces) add(ends, allowed_.ends[group][cut]);
@@ -88,7 +84,7 @@ class Reach {
   // Of the stage before one of `group` that ends at `end`: its group and where it ends.
   std::pair<std::size_t, std::size_t> stage_before(std::size_t state, std::size_t group, std::size_t end) {
     for (const std::size_t from : groups_of_[state]) {
-      const CutSet& cuts = *cuts_from(state, from)[group];
+      const CutSet& cuts = tables_.cuts_after(allowed_, state, from, group);
       for (std::size_t cut = 1; cut < end; ++cut) {
         if (has(state, from, cut) && cuts.has(cut) && allowed_.ends[group][cut].has(end)) return {from, cut};
       }

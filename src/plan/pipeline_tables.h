@@ -57,6 +57,12 @@ struct PipelineTables {
   double answer_seconds(std::size_t group) const {
     return lamina::hop_seconds(of_group[group].out, problem.cut_bytes.back());
   }
+  // Where a hop to `to` may lie after a stage of `from` with which the devices of `state` are taken.
+  const CutSet& cuts_after(const PeriodTables& allowed, std::size_t state, std::size_t from,
+                           std::size_t to) const {
+    const bool is_first = state == groups[from].state;
+    return is_first ? *allowed.cuts_of_the_first[from][to] : *allowed.cuts[from][to];
+  }
   // Devices taken in a state.
   std::size_t taken(std::size_t state) const;
   // The group that runs a stage.

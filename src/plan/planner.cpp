@@ -1,6 +1,5 @@
 #include "plan/planner.h"
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "plan/fewest_devices.h"
@@ -75,7 +74,7 @@ std::vector<PlannedPlacement> find_ranked(const PlacementProblem& problem, const
          "several plans, and limits of a machine's time, are found for the objectives latency and throughput "
          "without replicas");
   }
-  const Deadline deadline(std::chrono::duration_cast<Clock::duration>(request.time_limit));
+  const Deadline deadline(request.time_limit);
   const PlannedPlacement best = find_best(problem, request);
   RankedPlacements placements = ranked(problem, request, best.placement);
   std::vector<PlannedPlacement> found;

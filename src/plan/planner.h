@@ -1,6 +1,7 @@
 // One way to ask for any kind of plan.
 #pragma once
 
+#include "base/clock.h"
 #include "plan/least_latency.h"
 #include "plan/objective.h"
 
@@ -26,7 +27,7 @@ struct PlanningRequest {
   std::size_t replicas = 1;                                   // of a stage, at most
   std::size_t top = 1;                                        // placements wanted
   std::vector<TimeLimit> time_limits = {};
-  std::chrono::duration<double> time_limit{10};  // of planning
+  Clock::duration time_limit = std::chrono::seconds(10);  // of planning
 };
 
 // The best placements, best first; fewer than asked for where there are no more. `lower_bound` is of the

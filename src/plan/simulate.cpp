@@ -116,11 +116,7 @@ class Simulator {
     waiting_.assign(placement.stages.size(), 0);
     devices_.assign(problem_.devices.size(), {now_, now_, now_, now_, now_});
     turns_.clear();
-    for (const PlacedStage& stage : placement.stages) {
-      std::vector<double> shares;
-      for (const Replica& replica : stage.replicas) shares.push_back(replica.share);
-      turns_.emplace_back(std::move(shares));
-    }
+    for (const PlacedStage& stage : placement.stages) turns_.push_back(Shares::of(stage.replicas));
   }
 
   void arrive() {

@@ -20,19 +20,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// Every feasible assignment of pieces to devices, machines used as often as one likes.
-void for_every_placement(const PlacementProblem& problem,
-                         const std::function<void(const Placement&)>& visit) {
-  std::vector<std::size_t> device_of(problem.pieces.size(), 0);
-  while (true) {
-    const Placement placement = evaluate(problem, device_of);
-    if (is_feasible(problem, placement)) visit(placement);
-    std::size_t piece = 0;
-    while (piece < device_of.size() && ++device_of[piece] == problem.devices.size()) device_of[piece++] = 0;
-    if (piece == device_of.size()) return;
-  }
-}
-
 double most_memory(const PlacementProblem& problem, const Placement& placement) {
   const auto memory = memory_of_devices(problem, placement);
   return static_cast<double>(*std::max_element(memory.begin(), memory.end()));
@@ -45,12 +32,7 @@ double count_devices(const PlacementProblem& problem, const Placement& placement
   return count;
 }
 
-double least_latency(const PlacementProblem& problem) {
-  double least = kInfinity;
-  for_every_placement(problem,
-                      [&](const Placement& placement) { least = std::min(least, placement.latency); });
-  return least;
-}
+double least_latency(const PlacementProblem& problem) { return brute_force(problem).value_or(kInfinity); }
 
 // Memory and devices, with and without a deadline, against everything there is.
 void expect_least(Objective objective, double (*figure)(const PlacementProblem&, const Placement&)) {

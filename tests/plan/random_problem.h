@@ -3,6 +3,7 @@
 
 #include "plan/cost_model.h"
 
+#include <functional>
 #include <limits>
 #include <optional>
 #include <random>
@@ -56,17 +57,26 @@ inline PlacementProblem random_problem(std::mt19937& random, const RandomProblem
   return problem;
 }
 
-// The least latency over every assignment of pieces to devices; nothing where none fits.
-inline std::optional<double> brute_force(const PlacementProblem& problem) {
-  std::optional<double> best;
+// Calls `visit` with every feasible assignment of pieces to devices, machines used as often as one likes.
+inline void for_every_placement(const PlacementProblem& problem,
+                                const std::function<void(const Placement&)>& visit) {
   std::vector<std::size_t> device_of(problem.pieces.size(), 0);
   while (true) {
     const Placement placement = evaluate(problem, device_of);
-    if (is_feasible(problem, placement) && (!best || placement.latency < *best)) best = placement.latency;
+    if (is_feasible(problem, placement)) visit(placement);
     std::size_t piece = 0;
     while (piece < device_of.size() && ++device_of[piece] == problem.devices.size()) device_of[piece++] = 0;
-    if (piece == device_of.size()) return best;
+    if (piece == device_of.size()) return;
   }
+}
+
+// The least latency over every assignment of pieces to devices; nothing where none fits.
+inline std::optional<double> brute_force(const PlacementProblem& problem) {
+  std::optional<double> best;
+  for_every_placement(problem, [&](const Placement& placement) {
+    if (!best || placement.latency < *best) best = placement.latency;
+  });
+  return best;
 }
 
 }  // namespace lamina

@@ -11,6 +11,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace lamina {
@@ -181,25 +182,6 @@ std::vector<std::size_t> find_pieces(const std::string& pattern,
   fail(ErrorCode::invalid_argument, "a constraint names slice '{}', expected one of: {}", pattern, known);
 }
 
-// Calls `visit(constraint, text)` with each, in the order of to_strings(); text as it would be written.
-template <typename Visit>
-void for_each(const Constraints& constraints, const Visit& visit) {
-  for (const Constraint& one : constraints.must)
-    visit(one, fmt::format("must={{{}:{}}}", one.pattern, one.device));
-  for (const Constraint& one : constraints.must_not)
-    visit(one, fmt::format("mustnot={{{}:{}}}", one.pattern, one.device));
-  for (const std::string& device : constraints.use) visit(device, fmt::format("use={{{}}}", device));
-  for (const std::string& device : constraints.avoid) visit(device, fmt::format("avoid={{{}}}", device));
-  if (constraints.private_layers > 0)
-    visit(constraints.private_layers, fmt::format("private={{{}}}", constraints.private_layers));
-  for (const LinkLimit& one : constraints.bytes)
-    visit(one, fmt::format("bytes={{{}>{}:{}}}", one.from, one.to, one.bytes));
-  for (const DeviceTime& one : constraints.time) {
-    visit(one, std::isfinite(one.seconds) ? fmt::format("time={{{}:{:g}ms}}", one.device, one.seconds * 1e3)
-                                          : fmt::format("time={{{}:{:g}%}}", one.device, one.share * 100));
-  }
-}
-
 // A piece and the constraint that puts it on a device.
 using Placed = std::map<std::size_t, std::pair<std::size_t, std::string>>;
 
@@ -250,24 +232,42 @@ Constraints parse_constraints(std::string_view text) { return Parser(text).parse
 
 std::vector<std::string> to_strings(const Constraints& constraints) {
   std::vector<std::string> texts;
-  for_each(constraints, [&](const auto&, std::string text) { texts.push_back(std::move(text)); });
+  for (const Constraint& one : constraints.must)
+    texts.push_back(fmt::format("must={{{}:{}}}", one.pattern, one.device));
+  for (const Constraint& one : constraints.must_not)
+    texts.push_back(fmt::format("mustnot={{{}:{}}}", one.pattern, one.device));
+  for (const std::string& device : constraints.use) texts.push_back(fmt::format("use={{{}}}", device));
+  for (const std::string& device : constraints.avoid) texts.push_back(fmt::format("avoid={{{}}}", device));
+  if (constraints.private_layers > 0)
+    texts.push_back(fmt::format("private={{{}}}", constraints.private_layers));
+  for (const LinkLimit& one : constraints.bytes)
+    texts.push_back(fmt::format("bytes={{{}>{}:{}}}", one.from, one.to, one.bytes));
+  for (const DeviceTime& one : constraints.time) {
+    texts.push_back(std::isfinite(one.seconds)
+                        ? fmt::format("time={{{}:{:g}ms}}", one.device, one.seconds * 1e3)
+                        : fmt::format("time={{{}:{:g}%}}", one.device, one.share * 100));
+  }
   return texts;
 }
 
 Constraints keep_only(const Constraints& constraints, const std::vector<bool>& kept) {
-  Constraints some;
   std::size_t at = 0;
-  for_each(constraints, [&](const auto&, const std::string& text) {
-    if (!kept[at++]) return;
-    const Constraints one = parse_constraints(text);
-    some.must.insert(some.must.end(), one.must.begin(), one.must.end());
-    some.must_not.insert(some.must_not.end(), one.must_not.begin(), one.must_not.end());
-    some.use.insert(some.use.end(), one.use.begin(), one.use.end());
-    some.avoid.insert(some.avoid.end(), one.avoid.begin(), one.avoid.end());
-    some.private_layers = std::max(some.private_layers, one.private_layers);
-    some.bytes.insert(some.bytes.end(), one.bytes.begin(), one.bytes.end());
-    some.time.insert(some.time.end(), one.time.begin(), one.time.end());
-  });
+  const auto some_of = [&](const auto& all) {
+    std::remove_cvref_t<decltype(all)> some;
+    for (const auto& one : all) {
+      if (kept[at++]) some.push_back(one);
+    }
+    return some;
+  };
+  // In the order of to_strings().
+  Constraints some;
+  some.must = some_of(constraints.must);
+  some.must_not = some_of(constraints.must_not);
+  some.use = some_of(constraints.use);
+  some.avoid = some_of(constraints.avoid);
+  if (constraints.private_layers > 0 && kept[at++]) some.private_layers = constraints.private_layers;
+  some.bytes = some_of(constraints.bytes);
+  some.time = some_of(constraints.time);
   return some;
 }
 

@@ -101,5 +101,24 @@ TEST(Constraints, AnyTextIsParsedOrRefused) {
   }
 }
 
+TEST(Constraints, ThoseKeptAreAsTheyWereWhateverTheirNamesHold) {
+  const Constraints all = parse_constraints(
+      "must={'a,b}':vm4},mustnot={\"c:d\":vm5},use={'x,y'},avoid={vm6},private={2},bytes={vm4>vm5:10},"
+      "time={vm4:1.23456789ms}");
+  const std::size_t count = to_strings(all).size();
+  ASSERT_EQ(count, 7U);
+  const Constraints same = keep_only(all, std::vector<bool>(count, true));
+  EXPECT_EQ(to_strings(same), to_strings(all));
+  EXPECT_EQ(same.must.front().pattern, "a,b}");
+  EXPECT_EQ(same.time.front().seconds, all.time.front().seconds);
+  for (std::size_t left_out = 0; left_out < count; ++left_out) {
+    std::vector<bool> kept(count, true);
+    kept[left_out] = false;
+    std::vector<std::string> expected = to_strings(all);
+    expected.erase(expected.begin() + static_cast<std::ptrdiff_t>(left_out));
+    EXPECT_EQ(to_strings(keep_only(all, kept)), expected);
+  }
+}
+
 }  // namespace
 }  // namespace lamina

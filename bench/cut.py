@@ -1,20 +1,26 @@
 #!/usr/bin/env python3
-"""What cutting costs: VGG16 over three local workers without limits against the uncut model, in turns.
+"""What cutting costs: VGG16 in three stages on three local workers without limits, against the uncut model, in turns.
 
-Prints a Markdown table: medians over rounds, each the median of 20 requests one after another, with quartiles.
+The pieces are measured once and deployed once; each round then times requests one after another over HTTP between two
+runs of `lamina predict`. Prints a Markdown table: medians over rounds with quartiles.
 """
 import argparse
+import io
 import os
+import pathlib
 import re
+import statistics
 import subprocess
 import tempfile
 
+import numpy
+
+from deployment import Deployment, load
 from figures import spread
-from models import LAMINA, folder_of
+from models import LAMINA, MODELS, folder_of
 
 UNITS = {"µs": 1e-3, "ms": 1.0, "s": 1e3}
-# Three stages, the first and the last on different machines than the middle.
-CONSTRAINTS = "must={block1_conv1:one,block1_conv2:one,block3_conv1:two,block3_conv2:two,block5_conv1:three,predictions:three}"
+STAGES = {"one": ("block1_*", "block2_*"), "two": ("block3_*", "block4_*"), "three": ("block5_*", "flatten", "fc*", "predictions")}
 
 
 def milliseconds(text: str) -> float:
@@ -22,40 +28,47 @@ def milliseconds(text: str) -> float:
     return float(number) * UNITS[unit]
 
 
-def uncut(folder) -> float:
+def uncut(folder: pathlib.Path) -> float:
     output = subprocess.run([LAMINA, "predict", folder / "model.keras", folder / "input1.npy", "-o", os.devnull, "--repeat", "21"],
                             check=True, capture_output=True, text=True).stdout
     return milliseconds(re.search(r"after the first: (.+)", output)[1])
 
 
-def cut(folder, devices: str) -> tuple[float, float]:
-    output = subprocess.run([LAMINA, "up", folder / "model.keras", "--devices", devices, "--port", "0", "--once",
-                             "--input", folder / "input1.npy", "-c", CONSTRAINTS],
-                            check=True, capture_output=True, text=True).stdout
-    predicted, measured = re.search(r"latency: predicted (.+), measured (.+) \(median", output).groups()
-    return milliseconds(predicted), milliseconds(measured)
+def plan(model: pathlib.Path, scratch: pathlib.Path) -> tuple[pathlib.Path, float]:
+    """The sliced model with its plan, and the latency predicted."""
+    sliced = scratch / "sliced"
+    devices = scratch / "devices.toml"
+    devices.write_text("".join(f'[[device]]\nname = "{name}"\nthreads = {os.cpu_count()}\nmemory = "4GiB"\n' for name in STAGES))
+    must = ",".join(f"{layers}:{name}" for name, every in STAGES.items() for layers in every)
+    subprocess.run([LAMINA, "slice", model, "-o", sliced], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([LAMINA, "benchmark", sliced, "--devices", devices], check=True, stdout=subprocess.DEVNULL)
+    table = subprocess.run([LAMINA, "configure", sliced, "one", "-c", f"must={{{must}}}"], check=True, capture_output=True, text=True).stdout
+    return sliced, float(re.search(r"predicted latency ([\d.]+) ms", table)[1])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="VGG16")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=3, help="length of a block of requests")
     options = parser.parse_args()
-    folder = folder_of(options.model)
+    folder = folder_of("VGG16")
+    content = io.BytesIO()
+    numpy.save(content, numpy.random.default_rng(7).uniform(0, 1, (1, MODELS["VGG16"], MODELS["VGG16"], 3)).astype("float32"))
     rounds = []
     with tempfile.TemporaryDirectory() as scratch:
-        devices = f"{scratch}/devices.toml"
-        with open(devices, "w") as file:
-            for name in ("one", "two", "three"):
-                file.write(f'[[device]]\nname = "{name}"\nthreads = {os.cpu_count()}\nmemory = "4GiB"\n')
-        for _ in range(options.rounds):
-            before = uncut(folder)
-            predicted, measured = cut(folder, devices)
-            rounds.append(((before + uncut(folder)) / 2, predicted, measured))
+        sliced, predicted = plan(folder / "model.keras", pathlib.Path(scratch))
+        deployment = Deployment(sliced, [])
+        try:
+            for _ in range(options.rounds):
+                before = uncut(folder)
+                _, latencies = load(deployment.port, content.getvalue(), 1, options.seconds)
+                rounds.append(((before + uncut(folder)) / 2, statistics.median(latencies)))
+        finally:
+            deployment.close()
     print("| model | uncut, ms | cut over three workers, ms | cut / uncut | predicted / measured |")
     print("| --- | --- | --- | --- | --- |")
-    print(f"| {options.model} | {spread([r[0] for r in rounds])} | {spread([r[2] for r in rounds])} | "
-          f"{spread([r[2] / r[0] for r in rounds])} | {spread([r[1] / r[2] for r in rounds])} |")
+    print(f"| VGG16 | {spread([r[0] for r in rounds])} | {spread([r[1] for r in rounds])} | "
+          f"{spread([r[1] / r[0] for r in rounds])} | {spread([predicted / r[1] for r in rounds])} |")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,16 @@
 // lamina configure: the best plan, from what was measured.
 #include "base/file.h"
+#include "base/log.h"
 #include "cli/commands.h"
 #include "cli/planning.h"
+#include "cli/steps.h"
+#include "cli/tls_options.h"
+#include "cluster/process_memory.h"
 #include "plan/explain.h"
 #include "plan/plan_svg.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 
@@ -19,6 +25,9 @@ struct Options {
   std::string source;
   PlanArguments plan;
   std::size_t top = 1;
+  std::size_t measure = 0;
+  double startup = 60;
+  TlsFiles tls;
   bool explain = false;
   bool dry_run = false;
   std::string svg;
@@ -30,24 +39,40 @@ std::vector<std::string> stage_names(const Plan& plan) {
   return names;
 }
 
+void rehearse_on_workers(const Options& options, const SlicedModel& model, Planned& planned) {
+  start_logging("configure", "warn");
+  keep_freed_memory();
+  const TemporaryDirectory scratch;
+  FleetOptions fleet_options;
+  fleet_options.directory = scratch.path();
+  fleet_options.tls = options.tls;
+  fleet_options.startup = std::chrono::milliseconds(static_cast<std::int64_t>(options.startup * 1e3));
+  Fleet fleet(planned.plans.front().devices, fleet_options);
+  HeadOptions head;
+  head.tls = options.tls;
+  rehearse_plans(planned, options.measure, model, hash_of_model(options.directory), fleet, head);
+}
+
 void run(const Options& options) {
   const SlicedModel model = load_sliced_model(options.directory);
-  const Planned planned =
-      make_plans(model, load_benchmark(options.directory), options.source, options.plan, options.top);
-  for (std::size_t rank = 0; rank < planned.plans.size(); ++rank) {
-    if (options.top > 1)
-      std::printf("%splan %zu of %zu\n", rank > 0 ? "\n" : "", rank + 1, planned.plans.size());
+  const Benchmark benchmark = load_benchmark(options.directory);
+  Planned planned =
+      make_plans(model, benchmark, options.source, options.plan, std::max(options.top, options.measure));
+  if (options.measure > 0) rehearse_on_workers(options, model, planned);
+  const std::size_t shown = std::min(options.top, planned.plans.size());
+  for (std::size_t rank = 0; rank < shown; ++rank) {
+    if (options.top > 1) std::printf("%splan %zu of %zu\n", rank > 0 ? "\n" : "", rank + 1, shown);
     std::printf("%s", format_plan(planned.plans[rank]).c_str());
   }
   const Plan& best = planned.plans.front();
   std::vector<Placement> front;
   if (options.explain || !options.svg.empty()) front = find_pareto_front(planned.problem, planned.request);
   if (options.explain) {
-    std::printf(
-        "\n%s\nBetween least latency and highest rate:\n%s",
-        explain_placement(planned.problem, planned.request, planned.placements.front(), stage_names(best))
-            .c_str(),
-        format_pareto_front(planned.problem, front).c_str());
+    std::printf("\n%s\nBetween least latency and highest rate:\n%s",
+                explain_placement(planned.problem, planned.request,
+                                  placement_of(best, benchmark, planned.problem), stage_names(best))
+                    .c_str(),
+                format_pareto_front(planned.problem, front).c_str());
   }
   if (!options.svg.empty()) {
     std::vector<PlanPoint> points;
@@ -73,6 +98,16 @@ void add_configure(CLI::App& app) {
   command->add_option("--top", options->top, "so many plans, the best first; the first is kept")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
+  command
+      ->add_option(
+          "--measure", options->measure,
+          "run so many of the best plans on the machines for a moment, and keep the one that does best")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 100));
+  command->add_option("-s,--startup", options->startup, "seconds that workers may take to start for that")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  add_tls_options(*command, options->tls);
   command->add_flag("--explain", options->explain,
                     "say where time and memory go, and what other plans there are");
   command->add_option("--svg", options->svg, "draw the plan into this file");

@@ -4,10 +4,14 @@
 #include "base/text.h"
 #include "plan/conflict.h"
 #include "plan/constraints.h"
+#include "plan/measured_choice.h"
 #include "plan/problem.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstdio>
+#include <optional>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -89,11 +93,35 @@ Planned make_plans(const SlicedModel& model, const Benchmark& benchmark, const s
     if (conflict.empty()) throw;
     fail(error.code(), "{}; {}", error.what(), conflict);
   }
-  for (PlannedPlacement& one : found) {
+  for (const PlannedPlacement& one : found)
     planned.plans.push_back(make_plan(benchmark, source, planned.request.objective, one));
-    planned.placements.push_back(std::move(one.placement));
-  }
   return planned;
+}
+
+void rehearse_plans(Planned& planned, std::size_t count, const SlicedModel& model,
+                    const std::string& model_hash, Fleet& fleet, const HeadOptions& head) {
+  count = std::min(count, planned.plans.size());
+  std::optional<Error> first_error;
+  for (std::size_t rank = 0; rank < count; ++rank) {
+    Plan& plan = planned.plans[rank];
+    std::string outcome;
+    try {
+      rehearse(plan, model, model_hash, fleet, {.head = head});
+      outcome = fmt::format("predicted {}, measured {} and {:.4g} requests/s", format_seconds(plan.latency),
+                            format_seconds(plan.measured->latency), 1 / plan.measured->period);
+    } catch (const Error& error) {
+      if (!first_error) first_error = error;
+      outcome = fmt::format("can't run: {}", error.what());
+      fleet.restart_ended();
+    }
+    std::printf("plan %zu of %zu on the machines: %s\n", rank + 1, count, outcome.c_str());
+    std::fflush(stdout);
+  }
+  order_by_measurement(planned.plans, planned.request);
+  if (!planned.plans.front().measured) throw Error(*first_error);
+  if (!keeps_demands(planned.plans.front(), planned.request)) {
+    std::fprintf(stderr, "measured, no plan keeps the deadline and the rate asked for; the best is kept\n");
+  }
 }
 
 }  // namespace lamina::cli

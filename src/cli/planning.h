@@ -1,6 +1,8 @@
 // Planning as commands share it.
 #pragma once
 
+#include "deploy/fleet.h"
+#include "deploy/rehearsal.h"
 #include "plan/plan.h"
 #include "plan/planner.h"
 #include "slice/artifact.h"
@@ -27,7 +29,6 @@ struct PlanArguments {
 struct Planned {
   PlacementProblem problem;
   PlanningRequest request;
-  std::vector<Placement> placements;
   std::vector<Plan> plans;
 };
 
@@ -35,5 +36,11 @@ struct Planned {
 // way.
 Planned make_plans(const SlicedModel& model, const Benchmark& benchmark, const std::string& source,
                    const PlanArguments& arguments, std::size_t top = 1);
+
+// Runs the first `count` plans on the fleet for a moment and puts them into the order of what was measured
+// (plan/measured_choice.h), saying what each came to. A plan that can't run is said and comes last; throws
+// the first Error where none can.
+void rehearse_plans(Planned& planned, std::size_t count, const SlicedModel& model,
+                    const std::string& model_hash, Fleet& fleet, const HeadOptions& head);
 
 }  // namespace lamina::cli

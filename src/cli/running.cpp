@@ -65,6 +65,9 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
   save_record(record_);
 }
 
-Running::~Running() { http_->stop(); }
+Running::~Running() {
+  http_->stop();
+  head_->unload();
+}
 
 }  // namespace lamina::cli

@@ -35,6 +35,7 @@ struct Options {
   std::string source;
   PlanArguments plan;
   std::vector<std::string> inputs;
+  std::size_t measure = 3;
   bool once = false;
 };
 
@@ -73,8 +74,10 @@ void try_inputs(const Options& options, const SlicedModel& model, const Plan& pl
                 format_seconds(stage.predicted_seconds).c_str(),
                 format_seconds(stage.measured_seconds).c_str());
   }
-  std::printf("latency: predicted %s, measured %s (median of %d)\n", format_seconds(plan.latency).c_str(),
-              format_seconds(median(seconds)).c_str(), kTries);
+  const std::string rehearsed =
+      plan.measured ? fmt::format(", {} when it was planned", format_seconds(plan.measured->latency)) : "";
+  std::printf("latency: predicted %s, measured %s (median of %d)%s\n", format_seconds(plan.latency).c_str(),
+              format_seconds(median(seconds)).c_str(), kTries, rehearsed.c_str());
   std::printf("largest difference from the uncut model: %.2g of the largest output\n",
               relative_difference(outputs, predict_uncut(model, inputs, batch)));
 }
@@ -110,7 +113,16 @@ void run(const Options& options) {
   Fleet fleet(devices, fleet_options);
   const Benchmark benchmark = run_benchmark(directory, model, fleet, options.benchmark.options);
   const std::string source = options.source.empty() ? devices.front().name : options.source;
-  const Plan plan = make_plans(model, benchmark, source, options.plan).plans.front();
+  Planned planned =
+      make_plans(model, benchmark, source, options.plan, std::max<std::size_t>(options.measure, 1));
+  if (options.measure > 0) {
+    HeadOptions head;
+    head.listen = options.serve.head_listen;
+    head.precision = options.serve.precision;
+    head.tls = options.serve.tls;
+    rehearse_plans(planned, options.measure, model, hash_of_model(directory), fleet, head);
+  }
+  const Plan& plan = planned.plans.front();
   std::printf("\n%s\n", format_plan(plan).c_str());
   std::fflush(stdout);
 
@@ -140,6 +152,11 @@ void add_up(CLI::App& app) {
   options->serve.add_to(*command);
   command->add_option("--source", options->source, "the machine where requests enter; the first without it");
   options->plan.add_to(*command);
+  command
+      ->add_option("--measure", options->measure,
+                   "run so many of the best plans for a moment, and serve the one that does best")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 100));
   command->add_option("--input", options->inputs,
                       "an .npy for each input: try it, and compare with the uncut model");
   command->add_flag("--once", options->once, "end after that");

@@ -137,6 +137,21 @@ class Head::Implementation {
     connect_all();
   }
 
+  void unload() {
+    const std::lock_guard lock(setup_mutex_);
+    {
+      const std::lock_guard state(mutex_);
+      for (Place& place : places_) place.ready = false;
+    }
+    for (Place& place : places_) {
+      try {
+        if (!place.loaded.empty()) place.client->unload(place.loaded);
+      } catch (const Error& error) {
+        spdlog::debug("'{}' can't be unloaded: {}", stages_[place.stage].name, error.what());
+      }
+    }
+  }
+
   void connect_unless_ready() {
     const std::lock_guard lock(setup_mutex_);
     if (!is_ready()) connect_all();
@@ -515,6 +530,8 @@ Head::Head(Signature signature, std::vector<HeadStage> stages, HeadOptions optio
 Head::~Head() = default;
 
 void Head::start() { implementation_->start(); }
+
+void Head::unload() { implementation_->unload(); }
 
 const Signature& Head::signature() const { return implementation_->signature(); }
 

@@ -58,6 +58,8 @@ class Head : public Orchestrator {
   // Loads every stage, connects them, and starts to watch. Throws the first Error met, naming worker and
   // stage.
   void start();
+  // Takes the stages from the workers again, as far as they answer; nothing can be predicted any more.
+  void unload();
 
   const Signature& signature() const override;
   std::uint64_t predict(std::vector<Tensor> inputs, Deadline deadline, Callback done) override;

@@ -32,6 +32,7 @@ struct SlotRoute {
   std::string worker;  // this worker's name, for errors
   std::uint64_t pipeline = 0;
   std::uint32_t slot = 0;
+  std::string stage;                  // the name that it is loaded under
   std::size_t queue = 16;             // frames that wait at most
   WireFormat wire = WireFormat::f32;  // of the tensors that go on
 };

@@ -178,8 +178,14 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
   grpc::Status Unload(grpc::ServerContext*, const v1::StageName* request, v1::Done*) override {
     return guard([&] {
       {
+        std::vector<std::shared_ptr<Slot>> ended;  // destroyed after the lock: they wait for their threads
         const std::lock_guard lock(mutex_);
         stages_.erase(request->stage());
+        std::erase_if(slots_, [&](auto& entry) {
+          const bool runs_it = entry.second->route().stage == request->stage();
+          if (runs_it) ended.push_back(entry.second);
+          return runs_it;
+        });
       }
       return_freed_memory();
     });
@@ -264,7 +270,10 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     return guard([&] {
       if (request->slot() == 0) fail(ErrorCode::invalid_argument, "slot 0 is the head's");
       const std::shared_ptr<LoadedStage> stage = find_stage(request->stage());
-      const SlotRoute route{options_.name, request->pipeline(), request->slot(),
+      const SlotRoute route{options_.name,
+                            request->pipeline(),
+                            request->slot(),
+                            request->stage(),
                             std::max<std::size_t>(request->queue(), 1),
                             wire_format_from_string(request->wire(), "connecting a slot")};
       const auto broken = [name = options_.name](const Error& error) {

@@ -66,6 +66,12 @@ std::string Fleet::restart(const std::string& name) {
   return how;
 }
 
+void Fleet::restart_ended() {
+  for (const LocalWorker& worker : local_) {
+    if (worker.end()) restart(worker.name());
+  }
+}
+
 std::string Fleet::losses(std::chrono::milliseconds limit) const {
   const Deadline deadline(limit);
   while (true) {

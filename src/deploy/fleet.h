@@ -42,6 +42,8 @@ class Fleet {
   // Starts a local worker again that no longer answers, empty, and says how it ended; its member gets a new
   // client. Error(unavailable) for one that runs elsewhere.
   std::string restart(const std::string& name);
+  // The same for each local worker that ended.
+  void restart_ended();
   // How local workers ended that no longer run; empty when all still do after `limit`: a connection breaks
   // before its process is seen to have ended.
   std::string losses(std::chrono::milliseconds limit) const;

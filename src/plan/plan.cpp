@@ -163,20 +163,24 @@ Json to_json(const Plan& plan) {
                       {"end", stage.end},
                       {"seconds", stage.seconds},
                       {"hop_seconds", stage.hop_seconds}});
+    if (stage.measured_seconds) stages.back()["measured_seconds"] = *stage.measured_seconds;
   }
-  return {{"format", kFormat},
-          {"version", kVersion},
-          {"model", plan.model},
-          {"model_hash", plan.model_hash},
-          {"source", plan.source},
-          {"objective", to_string(plan.objective)},
-          {"batch", plan.batch},
-          {"devices", devices},
-          {"stages", stages},
-          {"return_seconds", plan.return_seconds},
-          {"latency", plan.latency},
-          {"period", plan.period},
-          {"lower_bound", plan.lower_bound}};
+  Json json = {{"format", kFormat},
+               {"version", kVersion},
+               {"model", plan.model},
+               {"model_hash", plan.model_hash},
+               {"source", plan.source},
+               {"objective", to_string(plan.objective)},
+               {"batch", plan.batch},
+               {"devices", devices},
+               {"stages", stages},
+               {"return_seconds", plan.return_seconds},
+               {"latency", plan.latency},
+               {"period", plan.period},
+               {"lower_bound", plan.lower_bound}};
+  if (plan.measured)
+    json["measured"] = {{"latency", plan.measured->latency}, {"period", plan.measured->period}};
+  return json;
 }
 
 Plan plan_from_json(const Json& json, const std::string& where) {
@@ -200,6 +204,8 @@ Plan plan_from_json(const Json& json, const std::string& where) {
     known.end = json_size(stage, "end", where);
     known.seconds = positive_number(stage, "seconds", where);
     known.hop_seconds = positive_number(stage, "hop_seconds", where);
+    if (stage.contains("measured_seconds"))
+      known.measured_seconds = positive_number(stage, "measured_seconds", where);
     for (const Json& replica : json_array(stage, "replicas", where)) {
       known.replicas.push_back({json_string(replica, "device", where),
                                 positive_number(replica, "share", where),
@@ -210,6 +216,10 @@ Plan plan_from_json(const Json& json, const std::string& where) {
   plan.latency = positive_number(json, "latency", where);
   plan.period = positive_number(json, "period", where);
   plan.lower_bound = positive_number(json, "lower_bound", where);
+  if (json.contains("measured")) {
+    const Json& measured = json_object(json, "measured", where);
+    plan.measured = {positive_number(measured, "latency", where), positive_number(measured, "period", where)};
+  }
   check_stages(plan, where);
   return plan;
 }
@@ -256,6 +266,7 @@ Placement placement_of(const Plan& plan, const Benchmark& benchmark, const Place
 std::string format_plan(const Plan& plan) {
   std::vector<std::vector<std::string>> rows = {
       {"stage", "slice", "machine", "memory", "hop in, ms", "predicted, ms"}};
+  if (plan.measured) rows[0].push_back("measured, ms");
   const auto milliseconds = [](double seconds) { return fmt::format("{:.3f}", seconds * 1e3); };
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     const PlannedStage& stage = plan.stages[i];
@@ -266,13 +277,18 @@ std::string format_plan(const Plan& plan) {
       rows.push_back({first ? std::to_string(i + 1) : "", first ? stage.name : "", machine,
                       format_bytes(replica.memory), first ? milliseconds(stage.hop_seconds) : "",
                       first ? milliseconds(stage.seconds) : ""});
+      if (first && stage.measured_seconds) rows.back().push_back(milliseconds(*stage.measured_seconds));
     }
   }
   rows.push_back({"", "back to the source", plan.source, "", milliseconds(plan.return_seconds), ""});
   std::string text = format_table(rows);
   text += fmt::format("predicted latency {} ms, at most {:.4g} requests/s, for a batch of {}",
                       milliseconds(plan.latency), plan.period > 0 ? 1 / plan.period : 0, plan.batch);
-  return text + "; " + format_proof(plan) + "\n";
+  text += "; " + format_proof(plan) + "\n";
+  if (plan.measured)
+    text += fmt::format("measured as it runs: latency {} ms, {:.4g} requests/s\n",
+                        milliseconds(plan.measured->latency), 1 / plan.measured->period);
+  return text;
 }
 
 }  // namespace lamina

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,15 @@ struct PlannedStage {
   std::vector<PlannedReplica> replicas;
   std::size_t begin = 0;  // positions of cuts of the model
   std::size_t end = 0;
-  double seconds = 0;      // predicted time of the stage
-  double hop_seconds = 0;  // predicted time of the hop into it
+  double seconds = 0;                           // predicted time of the stage
+  double hop_seconds = 0;                       // predicted time of the hop into it
+  std::optional<double> measured_seconds = {};  // of the stage as it runs, where it was rehearsed
+};
+
+// What a plan came to when its stages ran as they will (deploy/rehearsal.h).
+struct MeasuredPlan {
+  double latency = 0;  // seconds of one request alone
+  double period = 0;   // seconds between answers with many under way
 };
 
 struct Plan {
@@ -42,6 +50,7 @@ struct Plan {
   double latency = 0;      // seconds, predicted
   double period = 0;       // seconds between answers at the highest rate, predicted
   double lower_bound = 0;  // of the objective's figure (seconds, bytes, machines): no plan is better
+  std::optional<MeasuredPlan> measured = {};
 };
 
 Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective objective,

@@ -45,6 +45,15 @@ Cut, measured, planned:
   $ jq -c '[.stages[].replicas[].device]' cut/plan.json
   ["pi","desk"]
 
+The best plans run for a moment, and the one that does best is kept:
+
+  $ lamina configure cut pi -c 'must={first:pi,scores:desk}' --measure 2 | grep -c -e '^plan [12] of 2 on the machines: predicted .* requests/s' -e 'measured, ms$' -e '^measured as it runs'
+  4
+  $ jq -c '[.measured.latency > 0, ([.stages[].measured_seconds] | all(. > 0))]' cut/plan.json
+  [true,true]
+  $ pgrep -f "$PWD" || echo none
+  none
+
 Served, with real clients:
 
   $ lamina deploy cut --port 0 --detach | sed 's/ment [A-Za-z0-9]* /ment ID /; s/:[0-9]*$/:PORT/'

@@ -30,6 +30,21 @@ TEST(Plans, ComeBackAsTheyWere) {
   EXPECT_EQ(to_json(load_plan(directory.path())), to_json(example()));
 }
 
+TEST(Plans, KeepWhatWasMeasured) {
+  Plan plan = example();
+  plan.measured = {0.31, 0.16};
+  plan.stages[0].measured_seconds = 0.11;
+  const Plan read = plan_from_json(to_json(plan), "plan.json");
+  ASSERT_TRUE(read.measured);
+  EXPECT_EQ(read.measured->latency, 0.31);
+  EXPECT_EQ(read.measured->period, 0.16);
+  EXPECT_EQ(read.stages[0].measured_seconds, 0.11);
+  EXPECT_FALSE(read.stages[1].measured_seconds);
+  Json json = to_json(plan);
+  json["measured"]["period"] = -1;
+  EXPECT_THROW(plan_from_json(json, "plan.json"), Error);
+}
+
 TEST(Plans, HolesAndUnknownDevicesAreRefused) {
   const auto expect_refused = [](const char* what, const auto& change) {
     Json json = to_json(example());

@@ -5,7 +5,7 @@
 namespace lamina {
 
 double way_into(const PlacementProblem& problem, std::size_t from, std::size_t to, std::size_t piece) {
-  return hop_seconds(problem.links[from][to], problem.cut_bytes[piece]) + problem.devices[to].wake;
+  return hop_cost(problem, from, to, piece).seconds() + problem.devices[to].wake;
 }
 
 CompletionBound::CompletionBound(const PlacementProblem& problem, const std::vector<double>& prices)
@@ -21,8 +21,7 @@ CompletionBound::CompletionBound(const PlacementProblem& problem, const std::vec
   };
   for (std::size_t device = 0; device < devices_; ++device) {
     bound_[pieces_ * devices_ + device] =
-        hop_seconds(problem.links[device][problem.source], problem.cut_bytes.back()) +
-        prices[device] * bytes_at(pieces_);
+        hop_cost(problem, device, problem.source, pieces_).seconds() + prices[device] * bytes_at(pieces_);
   }
   for (std::size_t piece = pieces_; piece-- > 1;) {
     for (std::size_t next = 0; next < devices_; ++next) {

@@ -11,14 +11,14 @@ namespace {
 
 // Carries what crosses from the devices of one stage to those of the next: the mean time of the hop.
 double carry(const PlacementProblem& problem, const std::vector<Replica>& from,
-             const std::vector<Replica>& to, std::uint64_t bytes, Placement& placement) {
+             const std::vector<Replica>& to, std::size_t cut, Placement& placement) {
   double seconds = 0;
   for (const Replica& sender : from) {
     for (const Replica& receiver : to) {
-      const LinkCost& link = problem.links[sender.device][receiver.device];
+      const HopCost hop = hop_cost(problem, sender.device, receiver.device, cut);
       const double share = sender.share * receiver.share;
-      const double busy = share * transfer_seconds(link, bytes);
-      seconds += share * link.round_trip / 2 + busy;
+      const double busy = share * hop.transfer;
+      seconds += share * hop.seconds();
       if (sender.device == receiver.device) {
         placement.period = std::max(placement.period, busy);
       } else {
@@ -32,14 +32,16 @@ double carry(const PlacementProblem& problem, const std::vector<Replica>& from,
 
 }  // namespace
 
-double transfer_seconds(const LinkCost& link, std::uint64_t bytes) {
-  if (bytes == 0) return 0;
-  if (!(link.bandwidth > 0) || bytes > link.max_bytes) return std::numeric_limits<double>::infinity();
-  return static_cast<double>(bytes) / link.bandwidth;
-}
-
-double hop_seconds(const LinkCost& link, std::uint64_t bytes) {
-  return link.round_trip / 2 + transfer_seconds(link, bytes);
+HopCost hop_cost(const PlacementProblem& problem, std::size_t from, std::size_t to, std::size_t cut) {
+  const LinkCost& link = problem.links[from][to];
+  const std::uint64_t bytes = problem.cut_bytes[cut];
+  HopCost hop;
+  hop.trip = link.round_trip / 2;
+  if (bytes > 0) {
+    hop.transfer = link.bandwidth > 0 && bytes <= link.max_bytes ? static_cast<double>(bytes) / link.bandwidth
+                                                                 : std::numeric_limits<double>::infinity();
+  }
+  return hop;
 }
 
 void forbid_device(PlacementProblem& problem, std::size_t device) {
@@ -64,8 +66,7 @@ Placement evaluate_stages(const PlacementProblem& problem, std::vector<PlacedSta
   const std::vector<Replica> source = {{problem.source}};
   const std::vector<Replica>* from = &source;
   for (PlacedStage& stage : stages) {
-    stage.hop_seconds =
-        carry(problem, *from, stage.replicas, problem.cut_bytes[stage.first_piece], placement);
+    stage.hop_seconds = carry(problem, *from, stage.replicas, stage.first_piece, placement);
     stage.seconds = 0;
     for (Replica& replica : stage.replicas) {
       double pieces = 0;
@@ -81,8 +82,7 @@ Placement evaluate_stages(const PlacementProblem& problem, std::vector<PlacedSta
     placement.latency += stage.hop_seconds + stage.seconds;
     from = &stage.replicas;
   }
-  placement.return_seconds =
-      carry(problem, *from, source, problem.cut_bytes[stages.back().end_piece], placement);
+  placement.return_seconds = carry(problem, *from, source, stages.back().end_piece, placement);
   placement.latency += placement.return_seconds;
   for (const DeviceLoad& load : placement.loads) {
     placement.period = std::max({placement.period, load.computing, load.sending, load.receiving});

@@ -95,9 +95,14 @@ struct Placement {
   double period = 0;              // seconds between two answers at most requests a second
 };
 
-// How long a link is busy with so many bytes: infinitely where it has no bandwidth or may not carry them.
-double transfer_seconds(const LinkCost& link, std::uint64_t bytes);
-double hop_seconds(const LinkCost& link, std::uint64_t bytes);
+// What crosses a cut on its way from one device to another. All that a hop costs is said here.
+struct HopCost {
+  double trip = 0;  // seconds that keep nobody busy: half a round trip
+  double transfer =
+      0;  // seconds that the link is busy; infinite where it has no bandwidth or may not carry it
+  double seconds() const { return trip + transfer; }
+};
+HopCost hop_cost(const PlacementProblem& problem, std::size_t from, std::size_t to, std::size_t cut);
 
 // Leaves a device out: nothing can run there any more.
 void forbid_device(PlacementProblem& problem, std::size_t device);

@@ -138,8 +138,8 @@ class Simulator {
         back ? problem_.source
              : placement_->stages[request.stage].replicas[turns_[request.stage].next()].device;
     const std::size_t cut = back ? problem_.pieces.size() : placement_->stages[request.stage].first_piece;
-    const LinkCost& link = problem_.links[from][to];
-    const double seconds = transfer_seconds(link, problem_.cut_bytes[cut]);
+    const HopCost hop = hop_cost(problem_, from, to, cut);
+    const double seconds = hop.transfer;
     double begin = now_;
     if (from == to) {
       double& free = back ? devices_[from].returning : devices_[from].entering;
@@ -152,7 +152,7 @@ class Simulator {
       result_.busy[to].receiving += seconds;
     }
     request.device = to;
-    add(begin + seconds + link.round_trip / 2, back ? What::is_answered : What::reaches_stage, number);
+    add(begin + seconds + hop.trip, back ? What::is_answered : What::reaches_stage, number);
   }
 
   void compute(std::uint64_t number, const Request& request) {

@@ -66,17 +66,21 @@ void run(const Options& options) {
   }
   const Plan& best = planned.plans.front();
   std::vector<Placement> front;
-  if (options.explain || !options.svg.empty()) front = find_pareto_front(planned.problem, planned.request);
+  const PlanningProblem& made_from = planned.by_batch.at(best.batch);
+  if (options.explain || !options.svg.empty())
+    front = find_pareto_front(made_from.problem, made_from.request);
   if (options.explain) {
     std::printf("\n%s\nBetween least latency and highest rate:\n%s",
-                explain_placement(planned.problem, planned.request,
-                                  placement_of(best, benchmark, planned.problem), stage_names(best))
+                explain_placement(made_from.problem, made_from.request,
+                                  placement_of(best, made_from.benchmark, made_from.problem),
+                                  stage_names(best), joined_requests(best))
                     .c_str(),
-                format_pareto_front(planned.problem, front).c_str());
+                format_pareto_front(made_from.problem, front, joined_requests(best)).c_str());
   }
   if (!options.svg.empty()) {
     std::vector<PlanPoint> points;
-    for (const Placement& placement : front) points.push_back({placement.latency, placement.period});
+    for (const Placement& placement : front)
+      points.push_back({placement.latency, placement.period / joined_requests(best)});
     write_file(options.svg, plan_svg(best, points));
     std::printf("wrote %s\n", options.svg.c_str());
   }
@@ -95,6 +99,9 @@ void add_configure(CLI::App& app) {
   command->add_option("SOURCE", options->source, "the machine where requests enter and answers leave")
       ->required();
   options->plan.add_to(*command);
+  command->add_option("--batch", options->plan.batch,
+                      "join single requests into batches of a size, or of the best size measured in a range "
+                      "such as 1..64");
   command->add_option("--top", options->top, "so many plans, the best first; the first is kept")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));

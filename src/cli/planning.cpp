@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "graph/rows.h"
 #include "plan/conflict.h"
 #include "plan/constraints.h"
 #include "plan/measured_choice.h"
@@ -11,14 +12,26 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <optional>
 #include <utility>
 
 #include <CLI/CLI.hpp>
+#include <fmt/ranges.h>
 
 namespace lamina::cli {
 
 namespace {
+
+std::int64_t parse_size(const std::string& text, const std::string& range) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 1) {
+    fail(ErrorCode::invalid_argument, "--batch is '{}', expected a size or a range of sizes such as 1..64",
+         range);
+  }
+  return number;
+}
 
 std::size_t parse_replicas(const std::string& text, std::size_t machines) {
   if (text == "auto") return machines;
@@ -55,6 +68,65 @@ std::vector<std::vector<std::string>> layers_of(const SlicedModel& model, const 
   return layers;
 }
 
+// The sizes that were measured and are asked for.
+std::vector<std::int64_t> wanted_sizes(const Benchmark& benchmark, const std::string& range) {
+  if (range.empty()) return {benchmark.batch};
+  const std::size_t dots = range.find("..");
+  const std::int64_t first = parse_size(range.substr(0, dots), range);
+  const std::int64_t last = dots == std::string::npos ? first : parse_size(range.substr(dots + 2), range);
+  if (last < first)
+    fail(ErrorCode::invalid_argument, "--batch is '{}', expected the smaller size first", range);
+  std::vector<std::int64_t> sizes = batch_sizes(benchmark);
+  std::erase_if(sizes, [&](std::int64_t size) { return size < first || size > last; });
+  if (sizes.empty()) {
+    fail(ErrorCode::invalid_argument,
+         "--batch is {}, but only batches of {} were measured; 'lamina benchmark -b 1,4,16' measures several",
+         range, fmt::join(batch_sizes(benchmark), ", "));
+  }
+  return sizes;
+}
+
+// Where none keeps what is asked for, the Error says which demands are in each other's way.
+std::vector<Plan> plans_of(PlanningProblem& one, const std::string& source,
+                           const std::vector<std::vector<std::string>>& layers,
+                           const Constraints& constraints) {
+  const PlacementProblem free = make_problem(one.benchmark, source);
+  one.problem = free;
+  apply_constraints(constraints, layers, one.problem);
+  one.request.time_limits = time_limits(constraints, one.problem);
+  std::vector<Plan> plans;
+  try {
+    for (const PlannedPlacement& found : find_placements(one.problem, one.request))
+      plans.push_back(make_plan(one.benchmark, source, one.request.objective, found));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::resource_exhausted && error.code() != ErrorCode::out_of_memory) throw;
+    const std::string conflict = explain_conflict(free, layers, constraints, one.request);
+    if (conflict.empty()) throw;
+    fail(error.code(), "{}; {}", error.what(), conflict);
+  }
+  return plans;
+}
+
+// A request waits at most as long as the deadline leaves, and no longer than the pipeline takes to be free
+// for another batch.
+void join_requests(std::vector<Plan>& plans, double deadline) {
+  for (Plan& plan : plans) plan.joining = {std::clamp(deadline - plan.latency, 0.0, plan.period)};
+}
+
+// The best of all sizes. What is proven of each size is proven of all: the least bound counts.
+void keep_best(std::vector<Plan>& plans, std::size_t top) {
+  std::stable_sort(plans.begin(), plans.end(), [](const Plan& a, const Plan& b) {
+    return std::pair(objective_figure(a), a.latency) < std::pair(objective_figure(b), b.latency);
+  });
+  const auto scale = [](const Plan& plan) {
+    return plan.objective == Objective::throughput ? joined_requests(plan) : 1;
+  };
+  double bound = std::numeric_limits<double>::infinity();
+  for (const Plan& plan : plans) bound = std::min(bound, plan.lower_bound / scale(plan));
+  for (Plan& plan : plans) plan.lower_bound = std::min(plan.lower_bound, bound * scale(plan));
+  if (plans.size() > top) plans.erase(plans.begin() + static_cast<std::ptrdiff_t>(top), plans.end());
+}
+
 }  // namespace
 
 void PlanArguments::add_to(CLI::App& command) {
@@ -76,25 +148,28 @@ void PlanArguments::add_to(CLI::App& command) {
 
 Planned make_plans(const SlicedModel& model, const Benchmark& benchmark, const std::string& source,
                    const PlanArguments& arguments, std::size_t top) {
-  Planned planned;
-  const PlacementProblem free = make_problem(benchmark, source);
   const auto layers = layers_of(model, benchmark);
   const Constraints constraints = parse_constraints(arguments.constraints);
-  planned.problem = free;
+  Planned planned;
   planned.request = request_of(arguments, benchmark.devices.size(), top);
-  apply_constraints(constraints, layers, planned.problem);
-  planned.request.time_limits = time_limits(constraints, planned.problem);
-  std::vector<PlannedPlacement> found;
-  try {
-    found = find_placements(planned.problem, planned.request);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::resource_exhausted && error.code() != ErrorCode::out_of_memory) throw;
-    const std::string conflict = explain_conflict(free, layers, constraints, planned.request);
-    if (conflict.empty()) throw;
-    fail(error.code(), "{}; {}", error.what(), conflict);
+  const bool joins = !arguments.batch.empty();
+  std::optional<Error> first_error;
+  for (const std::int64_t batch : wanted_sizes(benchmark, arguments.batch)) {
+    if (joins && batch > 1) check_rows_apart(model.graph);
+    try {
+      PlanningProblem one{at_batch(benchmark, batch), {}, planned.request};
+      if (joins) one.request.period *= static_cast<double>(batch);
+      std::vector<Plan> plans = plans_of(one, source, layers, constraints);
+      if (joins && batch > 1) join_requests(plans, planned.request.deadline);
+      planned.plans.insert(planned.plans.end(), plans.begin(), plans.end());
+      planned.by_batch.emplace(batch, std::move(one));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::resource_exhausted && error.code() != ErrorCode::out_of_memory) throw;
+      if (!first_error) first_error = error;
+    }
   }
-  for (const PlannedPlacement& one : found)
-    planned.plans.push_back(make_plan(benchmark, source, planned.request.objective, one));
+  if (planned.plans.empty()) throw Error(*first_error);
+  keep_best(planned.plans, top);
   return planned;
 }
 
@@ -107,8 +182,9 @@ void rehearse_plans(Planned& planned, std::size_t count, const SlicedModel& mode
     std::string outcome;
     try {
       rehearse(plan, model, model_hash, fleet, {.head = head});
-      outcome = fmt::format("predicted {}, measured {} and {:.4g} requests/s", format_seconds(plan.latency),
-                            format_seconds(plan.measured->latency), 1 / plan.measured->period);
+      outcome =
+          fmt::format("predicted {}, measured {} and {:.4g} requests/s", format_seconds(plan.latency),
+                      format_seconds(plan.measured->latency), joined_requests(plan) / plan.measured->period);
     } catch (const Error& error) {
       if (!first_error) first_error = error;
       outcome = fmt::format("can't run: {}", error.what());

@@ -7,6 +7,8 @@
 #include "plan/planner.h"
 #include "slice/artifact.h"
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,19 +23,27 @@ struct PlanArguments {
   std::string deadline;
   std::string min_rate;
   std::string replicas = "1";
+  std::string batch;  // "8" or "1..64": sizes to join requests into; empty: the benchmark's first, not joined
   double time_limit = 10;
   void add_to(CLI::App& command);
 };
 
-// Plans, best first, with what they were made from.
-struct Planned {
+// What plans of one batch size were made from.
+struct PlanningProblem {
+  Benchmark benchmark;
   PlacementProblem problem;
   PlanningRequest request;
+};
+
+// Plans, best first.
+struct Planned {
+  PlanningRequest request;  // of single requests
+  std::map<std::int64_t, PlanningProblem> by_batch;
   std::vector<Plan> plans;
 };
 
-// The best `top` plans. Where none keeps what is asked for, the Error says which demands are in each other's
-// way.
+// The best `top` plans, of all batch sizes that were measured and asked for. Where none keeps what is asked
+// for, the Error says which demands are in each other's way.
 Planned make_plans(const SlicedModel& model, const Benchmark& benchmark, const std::string& source,
                    const PlanArguments& arguments, std::size_t top = 1);
 

@@ -15,6 +15,7 @@ namespace lamina::cli {
 namespace {
 
 constexpr std::chrono::seconds kLossLimit{1};
+constexpr double kBatchWindow = 2;  // milliseconds
 
 RecordedProcess record_process(const std::string& role, pid_t pid) {
   return {role, pid, process_start_time(pid)};
@@ -31,11 +32,14 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
   options.max_in_flight = arguments.max_in_flight;
   options.tls = arguments.tls;
   head_ = make_head(model, hash_of_model(directory), plan, fleet, options);
-  if (arguments.batch_limit > 1) {
+  const std::int64_t batch_limit = arguments.batch_limit.value_or(plan.joining ? plan.batch : 1);
+  if (batch_limit > 1) {
     check_rows_apart(model.graph);
+    const double window =
+        arguments.batch_window.value_or(plan.joining ? plan.joining->window * 1e3 : kBatchWindow);
     BatcherOptions joining;
-    joining.max_batch = arguments.batch_limit;
-    joining.window = std::chrono::microseconds(static_cast<std::int64_t>(arguments.batch_window * 1e3));
+    joining.max_batch = batch_limit;
+    joining.window = std::chrono::microseconds(static_cast<std::int64_t>(window * 1e3));
     joining.max_in_flight = arguments.max_in_flight;
     batcher_ = std::make_unique<Batcher>(*head_, joining);
   }

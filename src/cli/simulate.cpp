@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -62,16 +63,20 @@ double spread_of(const Benchmark& benchmark, const PlacedStage& stage, std::size
 void print(const PlacementProblem& problem, const Plan& plan, const Options& options, double rate,
            const Simulation& simulation) {
   std::printf("%.4g requests/s for %.4g s on a plan of at most %.4g: %zu answered, %zu refused, %zu failed\n",
-              rate, options.seconds, 1 / plan.period, simulation.latencies.size(), simulation.refused,
-              simulation.failed);
+              rate, options.seconds, joined_requests(plan) / plan.period, simulation.latencies.size(),
+              simulation.refused, simulation.failed);
   if (!simulation.recovered) std::printf("no plan fits the machines that are left\n");
   if (simulation.latencies.empty()) return;
-  std::printf("latency: p50 %s, p90 %s, p99 %s, slowest %s; %s for one request alone\n\n",
+  if (plan.joining) {
+    std::printf("batches of %.1f requests\n",
+                static_cast<double>(simulation.latencies.size()) / static_cast<double>(simulation.batches));
+  }
+  std::printf("latency: p50 %s, p90 %s, p99 %s, slowest %s; %s for one %s alone\n\n",
               format_seconds(quantile(simulation.latencies, 0.5)).c_str(),
               format_seconds(quantile(simulation.latencies, 0.9)).c_str(),
               format_seconds(quantile(simulation.latencies, 0.99)).c_str(),
-              format_seconds(quantile(simulation.latencies, 1)).c_str(),
-              format_seconds(plan.latency).c_str());
+              format_seconds(quantile(simulation.latencies, 1)).c_str(), format_seconds(plan.latency).c_str(),
+              plan.joining ? "full batch" : "request");
   std::vector<std::vector<std::string>> rows = {{"machine", "computing", "sending", "receiving"}};
   for (std::size_t device = 0; device < problem.devices.size(); ++device) {
     const DeviceLoad& busy = simulation.busy[device];
@@ -88,11 +93,13 @@ void print(const PlacementProblem& problem, const Plan& plan, const Options& opt
 }
 
 void run(const Options& options) {
-  const Benchmark benchmark = load_benchmark(options.directory);
   const Plan plan = options.plan.empty() ? load_plan(options.directory) : read_plan(options.plan);
+  const Benchmark every_size = load_benchmark(options.directory);
+  const Benchmark benchmark = at_batch(every_size, plan.batch);
   const PlacementProblem problem = make_problem(benchmark, plan.source);
   const Placement placement = placement_of(plan, benchmark, problem);
-  const double rate = options.rate.empty() ? 0.8 / placement.period : parse_rate(options.rate, "--rate");
+  const double rate = options.rate.empty() ? 0.8 * joined_requests(plan) / placement.period
+                                           : parse_rate(options.rate, "--rate");
   SimulationOptions simulation;
   simulation.rate = rate;
   simulation.seconds = options.seconds;
@@ -101,6 +108,17 @@ void run(const Options& options) {
   simulation.spread = [&](const PlacedStage& stage, std::size_t device) {
     return spread_of(benchmark, stage, device);
   };
+  std::map<std::size_t, PlacementProblem> problems;  // by rows, made when they are met
+  if (plan.joining) {
+    simulation.joining = {
+        static_cast<std::size_t>(plan.batch), plan.joining->window,
+        [&](std::size_t rows) -> const PlacementProblem& {
+          const auto found = problems.find(rows);
+          if (found != problems.end()) return found->second;
+          const auto size = static_cast<std::int64_t>(rows);
+          return problems.emplace(rows, make_problem_of_rows(every_size, plan.source, size)).first->second;
+        }};
+  }
   if (!options.failure.empty())
     simulation.failure = parse_failure(options.failure, problem, options.recovery);
   simulation.replan = [&](std::size_t device) {

@@ -1,5 +1,6 @@
 #include "cli/steps.h"
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -8,8 +9,10 @@
 #include "deploy/devices.h"
 
 #include <cstdio>
+#include <set>
 
 #include <CLI/CLI.hpp>
+#include <fmt/ranges.h>
 
 namespace lamina::cli {
 
@@ -26,8 +29,12 @@ std::vector<DeviceInfo> DeviceArguments::load() const {
 }
 
 void BenchmarkArguments::add_to(CLI::App& command) {
-  command.add_option("-b,--batch", options.batch, "batch size")
+  command
+      .add_option(
+          "-b,--batch", options.batches,
+          "batch sizes, such as 1,4,16: the first is planned for unless 'configure --batch' may choose")
       ->capture_default_str()
+      ->delimiter(',')
       ->check(CLI::Range(1, 65536));
   command.add_option("-r,--repeats", options.repeats, "runs of each piece that count")
       ->capture_default_str()
@@ -71,14 +78,16 @@ void ServeArguments::add_to(CLI::App& command) {
       ->capture_default_str()
       ->check(CLI::Range(1, 100000));
   command
-      .add_option("--batch-limit", batch_limit,
-                  "rows that requests are joined up to on their way through the pipeline; 1: each goes alone")
-      ->capture_default_str()
+      .add_option(
+          "--batch-limit", batch_limit,
+          "rows that requests are joined up to on their way through the pipeline; 1: each goes alone; "
+          "without it as the plan says")
       ->check(CLI::Range(1, 65536));
   command
-      .add_option("--batch-window", batch_window,
-                  "milliseconds a request may wait for others to join while the pipeline is busy")
-      ->capture_default_str()
+      .add_option(
+          "--batch-window", batch_window,
+          "milliseconds a request may wait for others to join while the pipeline is busy; without it as "
+          "the plan says, or 2")
       ->check(CLI::Range(0.0, 60000.0));
   add_tls_options(command, tls);
 }
@@ -89,6 +98,9 @@ std::string hash_of_model(const std::filesystem::path& directory) {
 
 Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, Fleet& fleet,
                         const BenchmarkOptions& options) {
+  if (std::set(options.batches.begin(), options.batches.end()).size() < options.batches.size())
+    fail(ErrorCode::invalid_argument, "--batch is {}, expected each size once",
+         fmt::join(options.batches, ","));
   Benchmark benchmark;
   {
     ProgressBar bar;

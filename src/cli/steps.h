@@ -7,6 +7,7 @@
 #include "slice/artifact.h"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,9 @@ struct ServeArguments {
   std::string precision = "f32";
   double timeout = 30;
   std::size_t max_in_flight = 64;
-  std::int64_t batch_limit = 1;
-  double batch_window = 2;  // milliseconds
+  // As the plan says without them.
+  std::optional<std::int64_t> batch_limit;
+  std::optional<double> batch_window;  // milliseconds
   TlsFiles tls;
   void add_to(CLI::App& command);
 };

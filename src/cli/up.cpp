@@ -113,8 +113,11 @@ void run(const Options& options) {
   Fleet fleet(devices, fleet_options);
   const Benchmark benchmark = run_benchmark(directory, model, fleet, options.benchmark.options);
   const std::string source = options.source.empty() ? devices.front().name : options.source;
+  PlanArguments plan_arguments = options.plan;
+  if (const auto sizes = batch_sizes(benchmark); sizes.size() > 1)
+    plan_arguments.batch = fmt::format("{}..{}", sizes.front(), sizes.back());
   Planned planned =
-      make_plans(model, benchmark, source, options.plan, std::max<std::size_t>(options.measure, 1));
+      make_plans(model, benchmark, source, plan_arguments, std::max<std::size_t>(options.measure, 1));
   if (options.measure > 0) {
     HeadOptions head;
     head.listen = options.serve.head_listen;

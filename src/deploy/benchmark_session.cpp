@@ -54,8 +54,8 @@ class Session {
   Session(const SlicedModel& model, Fleet& fleet, const BenchmarkOptions& options, const Progress& progress)
       : model_(model), fleet_(fleet), options_(options), progress_(progress) {
     const std::size_t devices = fleet.members().size();
-    for (const Node& node : model.graph.nodes()) flops_ += node_flops(model.graph, node, options.batch);
-    all_ = devices * (model.boundaries.size() - 1) + 2 * devices + devices * devices;
+    for (const Node& node : model.graph.nodes()) flops_ += node_flops(model.graph, node, 1);
+    all_ = devices * options.batches.size() * model.boundaries.size() + devices + devices * devices;
   }
 
   Benchmark run(const std::string& model_hash) {
@@ -63,27 +63,23 @@ class Session {
     benchmark.model = model_.graph.name();
     benchmark.model_hash = model_hash;
     benchmark.engine = fleet_.members().front().engine;
-    benchmark.batch = options_.batch;
     benchmark.memory_multiplier = options_.memory_multiplier;
-    for (std::size_t i = 0; i < model_.boundaries.size(); ++i) {
-      benchmark.cut_bytes.push_back(bytes_at(model_.boundaries[i]));
-    }
     for (std::size_t i = 0; i + 1 < model_.boundaries.size(); ++i) benchmark.pieces.push_back(piece_info(i));
     for (const FleetMember& member : fleet_.members()) {
       benchmark.devices.push_back(member.device);
       step("waking of " + member.device.name);
-      benchmark.wake.push_back(measure(member, next_to_nothing()).median);
-      benchmark.measurements.push_back(measure_pieces(member));
-      const Fusion fusion = measure_fusion(member, benchmark.measurements.back(), benchmark.wake.back());
-      benchmark.fusion.push_back(fusion.paused);
-      benchmark.steady_fusion.push_back(fusion.steady);
+      benchmark.wake.push_back(measure(member, next_to_nothing(), 1).median);
     }
+    static_cast<BatchFigures&>(benchmark) = measure_batch(options_.batches.front(), benchmark.wake);
+    for (std::size_t i = 1; i < options_.batches.size(); ++i)
+      benchmark.other_batches.push_back(measure_batch(options_.batches[i], benchmark.wake));
     for (const FleetMember& from : fleet_.members()) {
       auto& row = benchmark.links.emplace_back();
       for (const FleetMember& to : fleet_.members()) {
         step(fmt::format("link {} → {}", from.device.name, to.device.name));
         row.push_back(from.client->measure_link(to.client->address(), options_.pings,
-                                                options_.bandwidth_seconds, pause(slowest_threads())));
+                                                options_.bandwidth_seconds,
+                                                pause(slowest_threads(), options_.batches.front())));
       }
     }
     if (progress_) progress_(all_, all_, "done");
@@ -91,14 +87,34 @@ class Session {
   }
 
  private:
+  BatchFigures measure_batch(std::int64_t batch, const std::vector<double>& wake) {
+    BatchFigures figures;
+    figures.batch = batch;
+    for (const std::size_t position : model_.boundaries)
+      figures.cut_bytes.push_back(bytes_at(position, batch));
+    for (std::size_t device = 0; device < fleet_.members().size(); ++device) {
+      const FleetMember& member = fleet_.members()[device];
+      figures.measurements.push_back(measure_pieces(member, batch));
+      const Fusion fusion = measure_fusion(member, figures.measurements.back(), wake[device], batch);
+      figures.fusion.push_back(fusion.paused);
+      figures.steady_fusion.push_back(fusion.steady);
+    }
+    return figures;
+  }
+
   void step(const std::string& what) {
     if (progress_) progress_(done_, all_, what);
     ++done_;
   }
 
+  // Where there are several sizes.
+  std::string of_batch(std::int64_t batch) const {
+    return options_.batches.size() > 1 ? fmt::format(", batches of {}", batch) : "";
+  }
+
   // About the time of the whole model on so many threads.
-  std::chrono::microseconds pause(int threads) const {
-    const double seconds = flops_ / (kAssumedFlops * std::max(threads, 1));
+  std::chrono::microseconds pause(int threads, std::int64_t batch) const {
+    const double seconds = static_cast<double>(batch) * flops_ / (kAssumedFlops * std::max(threads, 1));
     const auto idle = std::chrono::microseconds(static_cast<std::int64_t>(std::min(seconds, 1.0) * 1e6));
     return std::clamp(idle, kShortestPause, kLongestPause);
   }
@@ -110,10 +126,10 @@ class Session {
         ->device.threads;
   }
 
-  std::uint64_t bytes_at(std::size_t position) const {
+  std::uint64_t bytes_at(std::size_t position, std::int64_t batch) const {
     std::uint64_t bytes = 0;
     for (const ValueId value : model_.cuts[position].crossing)
-      bytes += byte_size(model_.graph.type(value), options_.batch);
+      bytes += byte_size(model_.graph.type(value), batch);
     return bytes;
   }
 
@@ -125,14 +141,15 @@ class Session {
     return {piece_name(model_, piece), model_.boundaries[piece], model_.boundaries[piece + 1], bytes};
   }
 
-  PieceTime measure_range(const FleetMember& member, std::size_t begin, std::size_t end) const {
-    return measure(member, extract_stage(model_.graph, model_.cuts, begin, end));
+  PieceTime measure_range(const FleetMember& member, std::size_t begin, std::size_t end,
+                          std::int64_t batch) const {
+    return measure(member, extract_stage(model_.graph, model_.cuts, begin, end), batch);
   }
 
-  PieceTime measure(const FleetMember& member, const Graph& stage) const {
+  PieceTime measure(const FleetMember& member, const Graph& stage, std::int64_t batch) const {
     LoadedMemory memory;
-    const std::string name = member.client->load(stage, hashes_of(model_, stage),
-                                                 {options_.precision, options_.batch, 1}, &memory);
+    const std::string name =
+        member.client->load(stage, hashes_of(model_, stage), {options_.precision, batch, 1}, &memory);
     const auto unload = [&] {
       try {
         member.client->unload(name);
@@ -142,10 +159,10 @@ class Session {
     };
     try {
       PieceTime time =
-          member.client->measure(name, options_.batch,
+          member.client->measure(name, batch,
                                  {.warm_up = kWarmUp,
                                   .repeats = options_.repeats,
-                                  .pause = pause(member.device.threads),
+                                  .pause = pause(member.device.threads, batch),
                                   .steady = member.device.cpus > 0 ? kSteadyUnderQuota : kSteady});
       time.weight_bytes = std::max(time.weight_bytes, memory.weights);
       unload();
@@ -156,12 +173,13 @@ class Session {
     }
   }
 
-  std::vector<PieceMeasurement> measure_pieces(const FleetMember& member) {
+  std::vector<PieceMeasurement> measure_pieces(const FleetMember& member, std::int64_t batch) {
     std::vector<PieceMeasurement> row;
     for (std::size_t piece = 0; piece + 1 < model_.boundaries.size(); ++piece) {
-      step(fmt::format("{} on {}", piece_name(model_, piece), member.device.name));
+      step(fmt::format("{} on {}{}", piece_name(model_, piece), member.device.name, of_batch(batch)));
       try {
-        row.push_back({measure_range(member, model_.boundaries[piece], model_.boundaries[piece + 1]), ""});
+        row.push_back(
+            {measure_range(member, model_.boundaries[piece], model_.boundaries[piece + 1], batch), ""});
       } catch (const Error& error) {
         // That a piece doesn't fit is a result, also where the worker died of it.
         row.push_back({std::nullopt, is_lost(error) ? fleet_.restart(member.device.name) : error.what()});
@@ -172,8 +190,9 @@ class Session {
 
   // The longest runs of pieces that this device can hold at once, measured whole, against the sum of their
   // pieces.
-  Fusion measure_fusion(const FleetMember& member, const std::vector<PieceMeasurement>& pieces, double wake) {
-    step("all pieces on " + member.device.name);
+  Fusion measure_fusion(const FleetMember& member, const std::vector<PieceMeasurement>& pieces, double wake,
+                        std::int64_t batch) {
+    step(fmt::format("all pieces on {}{}", member.device.name, of_batch(batch)));
     Fusion whole{0, 0};
     Fusion parts{0, 0};
     std::size_t begin = 0;
@@ -192,7 +211,8 @@ class Session {
       }
       if (end > begin + 1) {
         try {
-          const PieceTime together = measure_range(member, model_.boundaries[begin], model_.boundaries[end]);
+          const PieceTime together =
+              measure_range(member, model_.boundaries[begin], model_.boundaries[end], batch);
           whole.paused += std::max(together.median - wake, 0.0);
           whole.steady += together.steady;
           parts.paused += sum.paused;
@@ -213,7 +233,7 @@ class Session {
   const Progress& progress_;
   std::size_t done_ = 0;
   std::size_t all_ = 0;
-  double flops_ = 0;  // of the whole model
+  double flops_ = 0;  // of the whole model, for one row
 };
 
 }  // namespace

@@ -8,11 +8,12 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace lamina {
 
 struct BenchmarkOptions {
-  std::int64_t batch = 1;
+  std::vector<std::int64_t> batches = {1};  // sizes, each once; the first is the one that counts most
   int repeats = 10;
   double bandwidth_seconds = 1;  // for each direction of each pair
   int pings = 100;

@@ -52,7 +52,7 @@ std::string explain_latency(const PlacementProblem& problem, const Placement& pl
 }
 
 std::string explain_machines(const PlacementProblem& problem, const PlanningRequest& request,
-                             const Placement& placement) {
+                             const Placement& placement, double joined) {
   const bool by_rate = request.objective == Objective::throughput;
   Rows rows = {{"machine", "memory", "of its memory", "busy at the highest rate",
                 by_rate ? "without it, requests/s" : "without it, ms"}};
@@ -71,7 +71,7 @@ std::string explain_machines(const PlacementProblem& problem, const PlanningRequ
     std::string worth = "no plan";
     try {
       const Placement other = find_placements(without, request).front().placement;
-      worth = by_rate ? fmt::format("{:.4g}", 1 / other.period) : milliseconds(other.latency);
+      worth = by_rate ? fmt::format("{:.4g}", joined / other.period) : milliseconds(other.latency);
     } catch (const Error& error) {
       if (error.code() == ErrorCode::deadline_exceeded) worth = "not found in time";
     }
@@ -89,19 +89,23 @@ std::string explain_machines(const PlacementProblem& problem, const PlanningRequ
 }  // namespace
 
 std::string explain_placement(const PlacementProblem& problem, const PlanningRequest& request,
-                              const Placement& placement, const std::vector<std::string>& names) {
+                              const Placement& placement, const std::vector<std::string>& names,
+                              double joined) {
   PlanningRequest alone = request;
   alone.top = 1;
-  return explain_latency(problem, placement, names) + "\n" + explain_machines(problem, alone, placement);
+  return explain_latency(problem, placement, names) + "\n" +
+         explain_machines(problem, alone, placement, joined);
 }
 
-std::string format_pareto_front(const PlacementProblem& problem, const std::vector<Placement>& front) {
+std::string format_pareto_front(const PlacementProblem& problem, const std::vector<Placement>& front,
+                                double joined) {
   Rows rows = {{"latency, ms", "requests/s", "machines"}};
   for (const Placement& placement : front) {
     std::string machines;
     for (const PlacedStage& stage : placement.stages)
       machines += (machines.empty() ? "" : " → ") + machines_of(problem, stage);
-    rows.push_back({milliseconds(placement.latency), fmt::format("{:.4g}", 1 / placement.period), machines});
+    rows.push_back(
+        {milliseconds(placement.latency), fmt::format("{:.4g}", joined / placement.period), machines});
   }
   return format_table(rows);
 }

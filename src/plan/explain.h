@@ -9,11 +9,14 @@
 namespace lamina {
 
 // Tables: where the time of a request goes, stage by stage; what keeps each machine busy and its memory; what
-// the plan would come to without each machine that it uses. `names[stage]` are the stages' names.
+// the plan would come to without each machine that it uses. `names[stage]` are the stages' names; `joined`
+// requests travel together.
 std::string explain_placement(const PlacementProblem& problem, const PlanningRequest& request,
-                              const Placement& placement, const std::vector<std::string>& names);
+                              const Placement& placement, const std::vector<std::string>& names,
+                              double joined);
 
 // The placements between least latency and highest rate, as a table.
-std::string format_pareto_front(const PlacementProblem& problem, const std::vector<Placement>& front);
+std::string format_pareto_front(const PlacementProblem& problem, const std::vector<Placement>& front,
+                                double joined);
 
 }  // namespace lamina

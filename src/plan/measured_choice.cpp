@@ -13,7 +13,7 @@ double measured_figure(const Plan& plan, Objective objective) {
     case Objective::latency:
       return plan.measured->latency;
     case Objective::throughput:
-      return plan.measured->period;
+      return plan.measured->period / joined_requests(plan);
     case Objective::memory:
     case Objective::devices:
       return 0;
@@ -25,7 +25,7 @@ double measured_figure(const Plan& plan, Objective objective) {
 
 bool keeps_demands(const Plan& plan, const PlanningRequest& request) {
   return plan.measured && plan.measured->latency <= request.deadline &&
-         plan.measured->period <= request.period;
+         plan.measured->period / joined_requests(plan) <= request.period;
 }
 
 void order_by_measurement(std::vector<Plan>& plans, const PlanningRequest& request) {

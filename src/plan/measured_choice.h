@@ -13,6 +13,8 @@ namespace lamina {
 // the order among equals stays. Plans that were not measured come last.
 void order_by_measurement(std::vector<Plan>& plans, const PlanningRequest& request);
 
+// The request's period is of single requests, also where a plan joins several.
+
 // Whether the measured plan keeps the request's deadline and rate.
 bool keeps_demands(const Plan& plan, const PlanningRequest& request);
 

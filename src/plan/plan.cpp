@@ -52,6 +52,10 @@ std::uint64_t most_memory_of(const Plan& plan) {
   return most;
 }
 
+double requests_per_second(const Plan& plan, double period) {
+  return period > 0 ? joined_requests(plan) / period : 0;
+}
+
 // How far from best the plan can be.
 std::string format_proof(const Plan& plan) {
   const auto is_proven = [&](double figure) { return plan.lower_bound >= figure * (1 - 1e-9); };
@@ -62,7 +66,7 @@ std::string format_proof(const Plan& plan) {
     case Objective::throughput:
       if (is_proven(plan.period)) return "no plan of one stage a machine carries more";
       return fmt::format("no plan of one stage a machine carries more than {:.4g} requests/s",
-                         1 / plan.lower_bound);
+                         requests_per_second(plan, plan.lower_bound));
     case Objective::memory: {
       const std::uint64_t most = most_memory_of(plan);
       if (is_proven(static_cast<double>(most)))
@@ -142,6 +146,22 @@ Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective 
   return plan;
 }
 
+double joined_requests(const Plan& plan) { return plan.joining ? static_cast<double>(plan.batch) : 1; }
+
+double objective_figure(const Plan& plan) {
+  switch (plan.objective) {
+    case Objective::latency:
+      return plan.latency;
+    case Objective::throughput:
+      return plan.period / joined_requests(plan);
+    case Objective::memory:
+      return static_cast<double>(most_memory_of(plan));
+    case Objective::devices:
+      return static_cast<double>(machines_of(plan));
+  }
+  fail(ErrorCode::internal, "an objective that is none");
+}
+
 bool uses(const Plan& plan, const std::string& device) {
   return std::any_of(plan.stages.begin(), plan.stages.end(), [&](const PlannedStage& stage) {
     return std::any_of(stage.replicas.begin(), stage.replicas.end(),
@@ -178,6 +198,7 @@ Json to_json(const Plan& plan) {
                {"latency", plan.latency},
                {"period", plan.period},
                {"lower_bound", plan.lower_bound}};
+  if (plan.joining) json["joining"] = {{"window", plan.joining->window}};
   if (plan.measured)
     json["measured"] = {{"latency", plan.measured->latency}, {"period", plan.measured->period}};
   return json;
@@ -195,6 +216,8 @@ Plan plan_from_json(const Json& json, const std::string& where) {
   plan.objective = objective_from_string(json_string(json, "objective", where), where);
   plan.batch = json_integer(json, "batch", where);
   if (plan.batch < 1) fail(ErrorCode::corrupt, "{}: batch is {}, expected at least 1", where, plan.batch);
+  if (json.contains("joining"))
+    plan.joining = {positive_number(json_object(json, "joining", where), "window", where)};
   for (const Json& device : json_array(json, "devices", where))
     plan.devices.push_back(device_from_json(device, where));
   for (const Json& stage : json_array(json, "stages", where)) {
@@ -282,12 +305,14 @@ std::string format_plan(const Plan& plan) {
   }
   rows.push_back({"", "back to the source", plan.source, "", milliseconds(plan.return_seconds), ""});
   std::string text = format_table(rows);
-  text += fmt::format("predicted latency {} ms, at most {:.4g} requests/s, for a batch of {}",
-                      milliseconds(plan.latency), plan.period > 0 ? 1 / plan.period : 0, plan.batch);
+  text += fmt::format("predicted latency {} ms, at most {:.4g} requests/s, {} of {}",
+                      milliseconds(plan.latency), requests_per_second(plan, plan.period),
+                      plan.joining ? "joined into batches" : "for a batch", plan.batch);
   text += "; " + format_proof(plan) + "\n";
   if (plan.measured)
-    text += fmt::format("measured as it runs: latency {} ms, {:.4g} requests/s\n",
-                        milliseconds(plan.measured->latency), 1 / plan.measured->period);
+    text +=
+        fmt::format("measured as it runs: latency {} ms, {:.4g} requests/s\n",
+                    milliseconds(plan.measured->latency), requests_per_second(plan, plan.measured->period));
   return text;
 }
 

@@ -38,13 +38,19 @@ struct MeasuredPlan {
   double period = 0;   // seconds between answers with many under way
 };
 
+// Single requests that travel as one: `batch` rows of the plan at most.
+struct PlannedJoining {
+  double window = 0;  // seconds that a request may wait for others while the pipeline is busy
+};
+
 struct Plan {
   std::string model;
   std::string model_hash;  // of the model.json it was made for
   std::string source;
   Objective objective = Objective::latency;
-  std::int64_t batch = 1;
-  std::vector<DeviceInfo> devices;  // those the plan may use
+  std::int64_t batch = 1;                      // rows that travel together
+  std::optional<PlannedJoining> joining = {};  // nothing where a request is such a batch itself
+  std::vector<DeviceInfo> devices;             // those the plan may use
   std::vector<PlannedStage> stages;
   double return_seconds = 0;
   double latency = 0;      // seconds, predicted
@@ -55,6 +61,12 @@ struct Plan {
 
 Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective objective,
                const PlannedPlacement& placement);
+
+// How many requests travel together.
+double joined_requests(const Plan& plan);
+// What its objective makes small: seconds of latency, seconds between answers, bytes of the machine with
+// most, machines.
+double objective_figure(const Plan& plan);
 
 // Whether the plan has a stage on the device.
 bool uses(const Plan& plan, const std::string& device);

@@ -3,6 +3,8 @@
 #include "base/error.h"
 
 #include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <limits>
 
 namespace lamina {
@@ -44,6 +46,35 @@ PlacementProblem make_problem(const Benchmark& benchmark, const std::string& sou
     problem.links.push_back(std::move(links));
   }
   return problem;
+}
+
+PlacementProblem make_problem_of_rows(const Benchmark& benchmark, const std::string& source,
+                                      std::int64_t rows) {
+  const std::vector<std::int64_t> sizes = batch_sizes(benchmark);
+  const auto above = std::lower_bound(sizes.begin(), sizes.end(), rows);
+  if (above == sizes.end()) {
+    fail(ErrorCode::not_found, "{} rows are more than the largest batch measured, {}", rows, sizes.back());
+  }
+  PlacementProblem more = make_problem(at_batch(benchmark, *above), source);
+  if (above == sizes.begin() || *above == rows) return more;
+  const std::int64_t least = *std::prev(above);
+  const PlacementProblem less = make_problem(at_batch(benchmark, least), source);
+  const double part = static_cast<double>(rows - least) / static_cast<double>(*above - least);
+  const auto between = [part](double a, double b) { return a + part * (b - a); };
+  for (std::size_t cut = 0; cut < more.cut_bytes.size(); ++cut) {
+    more.cut_bytes[cut] = static_cast<std::uint64_t>(
+        between(static_cast<double>(less.cut_bytes[cut]), static_cast<double>(more.cut_bytes[cut])));
+  }
+  for (std::size_t device = 0; device < more.cost.size(); ++device) {
+    for (std::size_t piece = 0; piece < more.cost[device].size(); ++piece) {
+      const PieceCost& small = less.cost[device][piece];
+      PieceCost& cost = more.cost[device][piece];
+      if (!std::isfinite(small.seconds) || !std::isfinite(cost.seconds)) continue;
+      cost.steady = between(small.busy_seconds(), cost.busy_seconds());
+      cost.seconds = between(small.seconds, cost.seconds);
+    }
+  }
+  return more;
 }
 
 std::size_t find_device(const PlacementProblem& problem, const std::string& name, const std::string& who) {

@@ -5,6 +5,7 @@
 #include "profile/benchmark.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace lamina {
@@ -13,6 +14,11 @@ namespace lamina {
 // run is infinitely slow; budgets are the free memory times the benchmark's multiplier. `source` is the name
 // of a device; another name is Error(not_found) that lists them.
 PlacementProblem make_problem(const Benchmark& benchmark, const std::string& source);
+
+// The same for `rows` rows, of sizes that need not have been measured: times and bytes of the two measured
+// sizes around it in proportion, below the least those of the least.
+PlacementProblem make_problem_of_rows(const Benchmark& benchmark, const std::string& source,
+                                      std::int64_t rows);
 
 // The device of that name; Error(invalid_argument) that says who names it and lists what there is.
 std::size_t find_device(const PlacementProblem& problem, const std::string& name, const std::string& who);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <map>
 #include <queue>
 #include <random>
@@ -23,19 +24,20 @@ struct Device {
   double returning = 0;  // … and with answers
 };
 
-struct Request {
-  double arrival = 0;
+// Requests that travel as one.
+struct Batch {
+  std::vector<double> arrivals;
   std::size_t device = 0;  // where it is
   std::size_t stage = 0;   // the next stage; the number of stages: on its way back
 };
 
-enum class What { arrives, reaches_stage, leaves_stage, is_answered, fails, recovers };
+enum class What { arrives, window_ends, reaches_stage, leaves_stage, is_answered, fails, recovers };
 
 struct Event {
   double time = 0;
   std::uint64_t order = 0;  // of equal times the first comes first
   What what = What::arrives;
-  std::uint64_t request = 0;
+  std::uint64_t batch = 0;
   bool operator>(const Event& other) const {
     return time != other.time ? time > other.time : order > other.order;
   }
@@ -72,9 +74,14 @@ class Simulator {
       case What::arrives:
         arrive();
         return;
+      case What::window_ends:
+        let_go();
+        return;
       case What::fails:
-        result_.failed += under_way_.size();
+        result_.failed += requests_;
+        requests_ = 0;
         under_way_.clear();
+        waiting_to_join_.clear();
         placement_.reset();
         add(now_ + options_.failure->recovery, What::recovers, 0);
         return;
@@ -88,19 +95,22 @@ class Simulator {
       default:
         break;
     }
-    const auto found = under_way_.find(event.request);
+    const auto found = under_way_.find(event.batch);
     if (found == under_way_.end()) return;  // it failed
-    Request& request = found->second;
+    Batch& batch = found->second;
     if (event.what == What::reaches_stage) {
-      compute(event.request, request);
+      compute(event.batch, batch);
     } else if (event.what == What::leaves_stage) {
-      --waiting_[request.stage];
-      ++request.stage;
-      send_on(event.request, request);
+      --waiting_[batch.stage];
+      ++batch.stage;
+      send_on(event.batch, batch);
     } else {
-      result_.latencies.push_back(now_ - request.arrival);
+      for (const double arrival : batch.arrivals) result_.latencies.push_back(now_ - arrival);
+      ++result_.batches;
+      requests_ -= batch.arrivals.size();
       result_.span = now_;
       under_way_.erase(found);
+      let_go();
     }
   }
 
@@ -109,7 +119,7 @@ class Simulator {
     return from + std::exponential_distribution<double>(options_.rate)(random_);
   }
 
-  void add(double time, What what, std::uint64_t request) { events_.push({time, order_++, what, request}); }
+  void add(double time, What what, std::uint64_t batch) { events_.push({time, order_++, what, batch}); }
 
   void serve(const Placement& placement) {
     placement_ = placement;
@@ -122,23 +132,44 @@ class Simulator {
   void arrive() {
     const double next = next_arrival(now_);
     if (next <= options_.seconds) add(next, What::arrives, 0);
-    if (!placement_ || under_way_.size() >= options_.max_in_flight) {
+    if (!placement_ || requests_ >= options_.max_in_flight) {
       ++result_.refused;
       return;
     }
-    const std::uint64_t number = next_request_++;
-    Request& request = under_way_.emplace(number, Request{now_, problem_.source, 0}).first->second;
-    send_on(number, request);
+    ++requests_;
+    waiting_to_join_.push_back(now_);
+    if (options_.joining) add(now_ + options_.joining->window, What::window_ends, 0);
+    let_go();
   }
 
-  void send_on(std::uint64_t number, Request& request) {
-    const bool back = request.stage == placement_->stages.size();
-    const std::size_t from = request.device;
+  // Batches that are full, or have waited long enough, or find nothing under way.
+  void let_go() {
+    const std::size_t rows = options_.joining ? options_.joining->rows : 1;
+    const double window = options_.joining ? options_.joining->window : 0;
+    while (!waiting_to_join_.empty() && (waiting_to_join_.size() >= rows || under_way_.empty() ||
+                                         now_ >= waiting_to_join_.front() + window)) {
+      const auto end =
+          waiting_to_join_.begin() + static_cast<std::ptrdiff_t>(std::min(rows, waiting_to_join_.size()));
+      const std::uint64_t number = next_batch_++;
+      Batch& batch = under_way_[number];
+      batch.arrivals.assign(waiting_to_join_.begin(), end);
+      batch.device = problem_.source;
+      waiting_to_join_.erase(waiting_to_join_.begin(), end);
+      send_on(number, batch);
+    }
+  }
+
+  const PlacementProblem& problem_of(const Batch& batch) const {
+    return options_.joining ? options_.joining->problem_of(batch.arrivals.size()) : problem_;
+  }
+
+  void send_on(std::uint64_t number, Batch& batch) {
+    const bool back = batch.stage == placement_->stages.size();
+    const std::size_t from = batch.device;
     const std::size_t to =
-        back ? problem_.source
-             : placement_->stages[request.stage].replicas[turns_[request.stage].next()].device;
-    const std::size_t cut = back ? problem_.pieces.size() : placement_->stages[request.stage].first_piece;
-    const HopCost hop = hop_cost(problem_, from, to, cut);
+        back ? problem_.source : placement_->stages[batch.stage].replicas[turns_[batch.stage].next()].device;
+    const std::size_t cut = back ? problem_.pieces.size() : placement_->stages[batch.stage].first_piece;
+    const HopCost hop = hop_cost(problem_of(batch), from, to, cut);
     const double seconds = hop.transfer;
     double begin = now_;
     if (from == to) {
@@ -151,28 +182,29 @@ class Simulator {
       result_.busy[from].sending += seconds;
       result_.busy[to].receiving += seconds;
     }
-    request.device = to;
+    batch.device = to;
     add(begin + seconds + hop.trip, back ? What::is_answered : What::reaches_stage, number);
   }
 
-  void compute(std::uint64_t number, const Request& request) {
-    const PlacedStage& stage = placement_->stages[request.stage];
-    Device& device = devices_[request.device];
+  void compute(std::uint64_t number, const Batch& batch) {
+    const PlacedStage& stage = placement_->stages[batch.stage];
+    const PlacementProblem& problem = problem_of(batch);
+    Device& device = devices_[batch.device];
     const bool idle = device.computing <= now_;
     double seconds = 0;
     for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
-      const PieceCost& cost = problem_.cost[request.device][piece];
+      const PieceCost& cost = problem.cost[batch.device][piece];
       seconds += idle ? cost.seconds : cost.busy_seconds();
     }
-    const double spread = options_.spread ? options_.spread(stage, request.device) : 0;
+    const double spread = options_.spread ? options_.spread(stage, batch.device) : 0;
     if (spread > 0) seconds *= std::lognormal_distribution<double>(0, spread)(random_);
-    if (idle) seconds += problem_.devices[request.device].wake;
+    if (idle) seconds += problem_.devices[batch.device].wake;
     device.computing = std::max(now_, device.computing) + seconds;
-    result_.busy[request.device].computing += seconds;
-    std::size_t& waiting = waiting_[request.stage];
+    result_.busy[batch.device].computing += seconds;
+    std::size_t& waiting = waiting_[batch.stage];
     ++waiting;
-    if (request.stage < result_.stages.size()) {
-      std::size_t& most = result_.stages[request.stage].most_waiting;
+    if (batch.stage < result_.stages.size()) {
+      std::size_t& most = result_.stages[batch.stage].most_waiting;
       most = std::max(most, waiting - 1);  // one of them is computed
     }
     add(device.computing, What::leaves_stage, number);
@@ -183,13 +215,15 @@ class Simulator {
   std::mt19937_64 random_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::uint64_t order_ = 0;
-  std::uint64_t next_request_ = 1;
+  std::uint64_t next_batch_ = 1;
   double now_ = 0;
   std::optional<Placement> placement_;  // nothing while no plan serves
   std::vector<Device> devices_;
-  std::vector<Shares> turns_;         // by stage
-  std::vector<std::size_t> waiting_;  // by stage, the one computed included
-  std::map<std::uint64_t, Request> under_way_;
+  std::vector<Shares> turns_;           // by stage
+  std::vector<std::size_t> waiting_;    // by stage, the one computed included
+  std::size_t requests_ = 0;            // taken and not answered
+  std::deque<double> waiting_to_join_;  // arrivals
+  std::map<std::uint64_t, Batch> under_way_;
   Simulation result_;
 };
 

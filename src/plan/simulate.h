@@ -20,6 +20,13 @@ struct SimulatedFailure {
   double recovery = 0;  // seconds until the next plan serves
 };
 
+// Requests that are joined as the Batcher does (cluster/batcher.h).
+struct SimulatedJoining {
+  std::size_t rows = 1;                                                 // at most
+  double window = 0;                                                    // seconds
+  std::function<const PlacementProblem&(std::size_t rows)> problem_of;  // what so many rows cost
+};
+
 struct SimulationOptions {
   double rate = 1;      // requests a second, arriving independently of each other (a Poisson process)
   double seconds = 60;  // that requests arrive for
@@ -27,6 +34,7 @@ struct SimulationOptions {
   std::uint64_t seed = 1;
   // Spread of a stage's time on a device: the standard deviation of its logarithm. Stages vary independently.
   std::function<double(const PlacedStage& stage, std::size_t device)> spread;
+  std::optional<SimulatedJoining> joining;  // nothing where each request goes alone
   std::optional<SimulatedFailure> failure;
   // The plan once the device has failed; nothing where none fits what is left.
   std::function<std::optional<Placement>(std::size_t device)> replan;
@@ -38,6 +46,7 @@ struct SimulatedStage {
 
 struct Simulation {
   std::vector<double> latencies;  // seconds, of the requests answered, in order of their answers
+  std::size_t batches = 0;        // that the answered ones travelled in
   std::size_t refused = 0;
   std::size_t failed = 0;
   double span = 0;                     // seconds from the first arrival to the last answer

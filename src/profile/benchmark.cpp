@@ -3,6 +3,12 @@
 #include "base/error.h"
 #include "base/file.h"
 
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/ranges.h>
+
 namespace lamina {
 
 namespace {
@@ -59,7 +65,69 @@ const Json& sized_array(const Json& value, std::size_t count, const std::string&
   return value;
 }
 
+Json figures_to_json(const BatchFigures& figures) {
+  Json json = {{"batch", figures.batch},
+               {"cut_bytes", figures.cut_bytes},
+               {"fusion", figures.fusion},
+               {"steady_fusion", figures.steady_fusion},
+               {"measurements", Json::array()}};
+  for (const auto& row : figures.measurements) {
+    Json cells = Json::array();
+    for (const PieceMeasurement& cell : row) cells.push_back(to_json(cell));
+    json["measurements"].push_back(std::move(cells));
+  }
+  return json;
+}
+
+std::vector<double> figures_of_devices(const Json& json, const std::string& key, std::size_t devices,
+                                       const std::string& where) {
+  std::vector<double> figures;
+  for (const Json& figure : sized_array(json_member(json, key, where), devices, key, where))
+    figures.push_back(positive_number({{key, figure}}, key, where));
+  return figures;
+}
+
+BatchFigures figures_from_json(const Json& json, std::size_t devices, std::size_t pieces,
+                               const std::string& where) {
+  BatchFigures figures;
+  figures.batch = json_integer(json, "batch", where);
+  if (figures.batch < 1)
+    fail(ErrorCode::corrupt, "{}: batch is {}, expected at least 1", where, figures.batch);
+  for (const std::int64_t bytes : json_integers(json, "cut_bytes", where)) {
+    if (bytes < 0) fail(ErrorCode::corrupt, "{}: a cut of {} bytes", where, bytes);
+    figures.cut_bytes.push_back(static_cast<std::uint64_t>(bytes));
+  }
+  sized_array(json["cut_bytes"], pieces + 1, "cut_bytes", where);
+  figures.fusion = figures_of_devices(json, "fusion", devices, where);
+  figures.steady_fusion = figures_of_devices(json, "steady_fusion", devices, where);
+  for (const Json& row :
+       sized_array(json_member(json, "measurements", where), devices, "measurements", where)) {
+    auto& cells = figures.measurements.emplace_back();
+    for (const Json& cell : sized_array(row, pieces, "measurements", where))
+      cells.push_back(measurement_from_json(cell, where));
+  }
+  return figures;
+}
+
 }  // namespace
+
+std::vector<std::int64_t> batch_sizes(const Benchmark& benchmark) {
+  std::vector<std::int64_t> sizes = {benchmark.batch};
+  for (const BatchFigures& figures : benchmark.other_batches) sizes.push_back(figures.batch);
+  std::sort(sizes.begin(), sizes.end());
+  return sizes;
+}
+
+Benchmark at_batch(Benchmark benchmark, std::int64_t batch) {
+  if (benchmark.batch == batch) return benchmark;
+  for (BatchFigures& figures : benchmark.other_batches) {
+    if (figures.batch != batch) continue;
+    std::swap(figures, static_cast<BatchFigures&>(benchmark));
+    return benchmark;
+  }
+  fail(ErrorCode::not_found, "batches of {} were not measured, only of {}", batch,
+       fmt::join(batch_sizes(benchmark), ", "));
+}
 
 Json to_json(const DeviceInfo& device) {
   return {{"name", device.name}, {"address", device.address}, {"threads", device.threads},
@@ -82,21 +150,15 @@ DeviceInfo device_from_json(const Json& json, const std::string& where) {
 }
 
 Json to_json(const Benchmark& benchmark) {
-  Json json = {{"format", kFormat},
-               {"version", kVersion},
-               {"model", benchmark.model},
-               {"model_hash", benchmark.model_hash},
-               {"engine", benchmark.engine},
-               {"batch", benchmark.batch},
-               {"memory_multiplier", benchmark.memory_multiplier},
-               {"cut_bytes", benchmark.cut_bytes},
-               {"wake", benchmark.wake},
-               {"fusion", benchmark.fusion},
-               {"steady_fusion", benchmark.steady_fusion},
-               {"devices", Json::array()},
-               {"pieces", Json::array()},
-               {"measurements", Json::array()},
-               {"links", Json::array()}};
+  Json json = figures_to_json(benchmark);
+  json["format"] = kFormat;
+  json["version"] = kVersion;
+  json["model"] = benchmark.model;
+  json["model_hash"] = benchmark.model_hash;
+  json["engine"] = benchmark.engine;
+  json["memory_multiplier"] = benchmark.memory_multiplier;
+  json["wake"] = benchmark.wake;
+  for (const char* list : {"devices", "pieces", "links", "other_batches"}) json[list] = Json::array();
   for (const DeviceInfo& device : benchmark.devices) json["devices"].push_back(to_json(device));
   for (const PieceInfo& piece : benchmark.pieces) {
     json["pieces"].push_back({{"name", piece.name},
@@ -104,16 +166,13 @@ Json to_json(const Benchmark& benchmark) {
                               {"end", piece.end},
                               {"weight_bytes", piece.weight_bytes}});
   }
-  for (const auto& row : benchmark.measurements) {
-    Json cells = Json::array();
-    for (const PieceMeasurement& cell : row) cells.push_back(to_json(cell));
-    json["measurements"].push_back(std::move(cells));
-  }
   for (const auto& row : benchmark.links) {
     Json cells = Json::array();
     for (const Link& cell : row) cells.push_back(to_json(cell));
     json["links"].push_back(std::move(cells));
   }
+  for (const BatchFigures& figures : benchmark.other_batches)
+    json["other_batches"].push_back(figures_to_json(figures));
   return json;
 }
 
@@ -126,10 +185,7 @@ Benchmark benchmark_from_json(const Json& json, const std::string& where) {
   benchmark.model = json_string(json, "model", where);
   benchmark.model_hash = json_string(json, "model_hash", where);
   benchmark.engine = json_string(json, "engine", where);
-  benchmark.batch = json_integer(json, "batch", where);
   benchmark.memory_multiplier = positive_number(json, "memory_multiplier", where);
-  if (benchmark.batch < 1)
-    fail(ErrorCode::corrupt, "{}: batch is {}, expected at least 1", where, benchmark.batch);
   for (const Json& device : json_array(json, "devices", where)) {
     benchmark.devices.push_back(device_from_json(device, where));
   }
@@ -148,25 +204,16 @@ Benchmark benchmark_from_json(const Json& json, const std::string& where) {
   const std::size_t pieces = benchmark.pieces.size();
   if (devices == 0 || pieces == 0)
     fail(ErrorCode::corrupt, "{}: {} devices and {} pieces", where, devices, pieces);
-  for (const std::int64_t bytes : json_integers(json, "cut_bytes", where)) {
-    if (bytes < 0) fail(ErrorCode::corrupt, "{}: a cut of {} bytes", where, bytes);
-    benchmark.cut_bytes.push_back(static_cast<std::uint64_t>(bytes));
-  }
-  sized_array(json["cut_bytes"], pieces + 1, "cut_bytes", where);
-  const auto figures_of_devices = [&](const std::string& key) {
-    std::vector<double> figures;
-    for (const Json& figure : sized_array(json_member(json, key, where), devices, key, where))
-      figures.push_back(positive_number({{key, figure}}, key, where));
-    return figures;
-  };
-  benchmark.wake = figures_of_devices("wake");
-  benchmark.fusion = figures_of_devices("fusion");
-  benchmark.steady_fusion = figures_of_devices("steady_fusion");
-  for (const Json& row :
-       sized_array(json_member(json, "measurements", where), devices, "measurements", where)) {
-    auto& cells = benchmark.measurements.emplace_back();
-    for (const Json& cell : sized_array(row, pieces, "measurements", where))
-      cells.push_back(measurement_from_json(cell, where));
+  static_cast<BatchFigures&>(benchmark) = figures_from_json(json, devices, pieces, where);
+  benchmark.wake = figures_of_devices(json, "wake", devices, where);
+  std::set<std::int64_t> sizes = {benchmark.batch};
+  // Files from before there were several sizes lack it.
+  if (json.contains("other_batches")) {
+    for (const Json& other : json_array(json, "other_batches", where)) {
+      benchmark.other_batches.push_back(figures_from_json(other, devices, pieces, where));
+      if (!sizes.insert(benchmark.other_batches.back().batch).second)
+        fail(ErrorCode::corrupt, "{}: batches of {} twice", where, benchmark.other_batches.back().batch);
+    }
   }
   for (const Json& row : sized_array(json_member(json, "links", where), devices, "links", where)) {
     auto& cells = benchmark.links.emplace_back();

@@ -51,28 +51,40 @@ struct PieceInfo {
   std::uint64_t weight_bytes = 0;
 };
 
-struct Benchmark {
-  std::string model;       // the graph's name
-  std::string model_hash;  // SHA-256 of DIR/model.json that was measured
-  std::string engine;      // name and version
+// What depends on the batch size.
+struct BatchFigures {
   std::int64_t batch = 1;
-  double memory_multiplier = 0.8;  // share of free memory that plans may use
-  std::vector<DeviceInfo> devices;
-  std::vector<PieceInfo> pieces;
   std::vector<std::uint64_t> cut_bytes;  // bytes crossing at each boundary for `batch`: pieces.size() + 1
   std::vector<std::vector<PieceMeasurement>> measurements;  // [device][piece]
-  // What a stage takes on a device besides its pieces, seconds: to wake threads and processor from their
-  // sleep, measured as the time of a stage that computes next to nothing. The time of each piece holds it
-  // too.
-  std::vector<double> wake;
   // Less `wake`, time of the whole model in one piece divided by the sum of its pieces' times, by device:
   // what fusion across pieces gains. 1 where the whole model can't run.
   std::vector<double> fusion;
   // The same of steady times, which hold no waking.
   std::vector<double> steady_fusion;
+};
+
+// The figures are those of the batch size that counts most.
+struct Benchmark : BatchFigures {
+  std::string model;               // the graph's name
+  std::string model_hash;          // SHA-256 of DIR/model.json that was measured
+  std::string engine;              // name and version
+  double memory_multiplier = 0.8;  // share of free memory that plans may use
+  std::vector<DeviceInfo> devices;
+  std::vector<PieceInfo> pieces;
+  // What a stage takes on a device besides its pieces, seconds: to wake threads and processor from their
+  // sleep, measured as the time of a stage that computes next to nothing. The time of each piece holds it
+  // too.
+  std::vector<double> wake;
+  std::vector<BatchFigures> other_batches;  // of other sizes, each once
   // links[from][to]; links[i][i] is the way from a device's own front end to its worker.
   std::vector<std::vector<Link>> links;
 };
+
+// The sizes that were measured, increasing.
+std::vector<std::int64_t> batch_sizes(const Benchmark& benchmark);
+// The benchmark with the figures of another size that was measured; Error(not_found) that lists them
+// otherwise.
+Benchmark at_batch(Benchmark benchmark, std::int64_t batch);
 
 Json to_json(const DeviceInfo& device);
 DeviceInfo device_from_json(const Json& json, const std::string& where);

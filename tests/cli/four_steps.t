@@ -82,6 +82,23 @@ Served, with real clients:
   $ pgrep -f "$PWD" || echo none
   none
 
+Several batch sizes measured, and requests joined as the plan says:
+
+  $ cp -r cut joined
+  $ lamina benchmark joined --devices devices.toml -b 1,8 -r 3 -d 0.05 -l 5 | tail -1
+  wrote joined/benchmark.json
+  $ lamina configure joined pi --batch 8 | grep -c 'joined into batches of 8;'
+  1
+  $ lamina deploy joined --port 0 --detach >/dev/null
+  $ port=$(lamina status | sed -n 's/.*port \([0-9]*\) .*/\1/p' | head -1)
+  $ for i in 1 2 3 4; do curl -s --data-binary @in.npy "localhost:$port/input" -o planned$i.npy & done; wait
+  $ for i in 1 2 3 4; do "$PYTHON" "$CASES/same.py" planned$i.npy keras.npy; done | sort -u
+  same
+  $ curl -s "localhost:$port/metrics" | sed -n 's/^lamina_batch_rows_sum //p'
+  8
+  $ lamina clean
+  removed 1 deployment
+
 Served to many at once, whose requests are joined:
 
   $ lamina deploy cut --port 0 --detach --batch-limit 8 --batch-window 50 >/dev/null

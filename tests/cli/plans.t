@@ -17,6 +17,25 @@ Two machines of equal speed share the work, a slow one helps where replicas may:
   $ lamina configure cut a --objective memory --dry-run | tail -1 | grep -c 'on one machine, no plan needs less$'
   1
 
+Requests joined into batches: 8 rows take twice as long as one.
+
+  $ lamina configure cut a --objective throughput --batch 1..8 --dry-run | tail -1
+  predicted latency 80.003 ms, at most 200 requests/s, joined into batches of 8; no plan of one stage a machine carries more
+  $ lamina configure cut a --objective throughput --batch 1..8 --deadline 50ms --dry-run | tail -1
+  predicted latency 40.002 ms, at most 50 requests/s, for a batch of 1; no plan of one stage a machine carries more
+  $ lamina configure cut a --min-rate 60/s --batch 1..64 | grep -c 'joined into batches of 8; no plan is faster$'
+  1
+  $ jq -c '[.batch, .joining.window > 0]' cut/plan.json
+  [8,true]
+  $ lamina simulate cut --rate 90/s --seconds 100 | sed -n 's/batches of [1-8][.][0-9] requests/batches/p'
+  batches
+  $ lamina configure cut a --batch 2..7
+  lamina: --batch is 2..7, but only batches of 1, 8 were measured; 'lamina benchmark -b 1,4,16' measures several
+  [2]
+  $ lamina configure cut a --batch 8..1
+  lamina: --batch is '8..1', expected the smaller size first
+  [2]
+
 Constraints:
 
   $ lamina configure cut a -c 'use={slow},private={1}' | tail -1

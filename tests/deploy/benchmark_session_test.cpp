@@ -35,6 +35,18 @@ TEST_F(Measured, EveryPieceOnEveryDeviceAndEveryLink) {
   }
 }
 
+TEST_F(Measured, EachBatchSizeHasFiguresOfItsOwn) {
+  Fleet fleet({device("a")}, options_);
+  quick_.batches = {2, 8};
+  const Benchmark benchmark = measure_fleet(model_, "hash", fleet, quick_, nullptr);
+  EXPECT_EQ(batch_sizes(benchmark), (std::vector<std::int64_t>{2, 8}));
+  EXPECT_EQ(benchmark.batch, 2);
+  const Benchmark eight = at_batch(benchmark, 8);
+  for (std::size_t cut = 0; cut < eight.cut_bytes.size(); ++cut)
+    EXPECT_EQ(eight.cut_bytes[cut], 4 * benchmark.cut_bytes[cut]);
+  for (const PieceMeasurement& cell : eight.measurements.at(0)) EXPECT_TRUE(cell.time) << cell.failure;
+}
+
 TEST_F(Measured, AWorkerThatDiesOfAPieceIsStartedAgainAndThePieceMarked) {
   Fleet fleet({device("a")}, options_);
   const Benchmark benchmark =

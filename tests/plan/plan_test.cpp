@@ -45,6 +45,20 @@ TEST(Plans, KeepWhatWasMeasured) {
   EXPECT_THROW(plan_from_json(json, "plan.json"), Error);
 }
 
+TEST(Plans, CountRequestsThatTravelTogether) {
+  Plan plan = example();
+  plan.objective = Objective::throughput;
+  plan.batch = 4;
+  EXPECT_EQ(objective_figure(plan), plan.period);  // a request of four rows
+  EXPECT_NE(format_plan(plan).find("at most 6.667 requests/s, for a batch of 4"), std::string::npos);
+  plan.joining = {0.01};
+  EXPECT_EQ(objective_figure(plan), plan.period / 4);
+  EXPECT_NE(format_plan(plan).find("at most 26.67 requests/s, joined into batches of 4"), std::string::npos);
+  const Plan read = plan_from_json(to_json(plan), "plan.json");
+  ASSERT_TRUE(read.joining);
+  EXPECT_EQ(read.joining->window, 0.01);
+}
+
 TEST(Plans, HolesAndUnknownDevicesAreRefused) {
   const auto expect_refused = [](const char* what, const auto& change) {
     Json json = to_json(example());

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <random>
 
@@ -44,6 +45,50 @@ TEST(Simulate, WaitsAsQueueingTheorySays) {
     EXPECT_NEAR(simulation.busy[0].computing, load, 0.02);
     EXPECT_EQ(simulation.refused, 0U);
   }
+}
+
+// A server that takes all who wait at once, in a fixed time: who comes while it is busy waits for half of
+// that on the mean, and it is idle for exp(-λS)/λ of each S + exp(-λS)/λ.
+TEST(Simulate, JoinedRequestsWaitAsQueueingTheorySays) {
+  const double service = 0.01;
+  const PlacementProblem problem = one_machine(service);
+  const Placement placement = evaluate(problem, {0});
+  for (const double load : {0.3, 1.0, 3.0}) {
+    SimulationOptions options;
+    options.rate = load / service;
+    options.seconds = 5000;
+    options.max_in_flight = 100'000;
+    options.joining = {1000, std::numeric_limits<double>::infinity(),
+                       [&](std::size_t) -> const PlacementProblem& { return problem; }};
+    const Simulation simulation = simulate(problem, placement, options);
+    const double idle = std::exp(-load) * service / load;
+    const double expected = service + service / 2 * service / (service + idle);
+    EXPECT_NEAR(mean(simulation.latencies) / expected, 1, 0.02) << "load " << load;
+    EXPECT_EQ(simulation.refused, 0U);
+  }
+}
+
+TEST(Simulate, BatchesAreNoLargerAndWaitNoLongerThanAllowed) {
+  const PlacementProblem problem = one_machine(0.01);
+  const Placement placement = evaluate(problem, {0});
+  SimulationOptions options;
+  options.rate = 5000;
+  options.seconds = 20;
+  options.max_in_flight = 64;
+  std::size_t most = 0;
+  options.joining = {8, 1, [&](std::size_t rows) -> const PlacementProblem& {
+                       most = std::max(most, rows);
+                       return problem;
+                     }};
+  const Simulation full = simulate(problem, placement, options);
+  EXPECT_EQ(most, 8U);
+  EXPECT_NEAR(static_cast<double>(full.latencies.size()) / full.span, 8 / 0.01, 8);
+  // While one is under way the others wait for the window alone.
+  options.rate = 50;
+  options.seconds = 2000;
+  options.joining->window = 0;
+  const Simulation alone = simulate(problem, placement, options);
+  EXPECT_EQ(alone.batches, alone.latencies.size());
 }
 
 TEST(Simulate, AFewRequestsTakeThePredictedLatencyAndManyThePredictedPeriod) {

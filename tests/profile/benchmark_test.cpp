@@ -42,6 +42,31 @@ TEST(Benchmarks, ComeBackAsTheyWere) {
   EXPECT_EQ(read.wake, benchmark.wake);
 }
 
+TEST(Benchmarks, KeepEachBatchSize) {
+  Benchmark benchmark = example();
+  BatchFigures four = benchmark;
+  four.batch = 4;
+  four.cut_bytes = {400, 200, 16};
+  four.measurements[0][0].time->median = 0.3;
+  benchmark.other_batches = {four};
+  const Benchmark read = benchmark_from_json(to_json(benchmark), "benchmark.json");
+  EXPECT_EQ(batch_sizes(read), (std::vector<std::int64_t>{1, 4}));
+  const Benchmark at_four = at_batch(read, 4);
+  EXPECT_EQ(at_four.batch, 4);
+  EXPECT_EQ(at_four.cut_bytes, four.cut_bytes);
+  EXPECT_EQ(at_four.measurements[0][0].time->median, 0.3);
+  EXPECT_EQ(at_four.devices.size(), 2U);
+  EXPECT_EQ(to_json(at_batch(at_four, 1)), to_json(benchmark));
+  EXPECT_THROW(at_batch(read, 3), Error);
+
+  Json twice = to_json(benchmark);
+  twice["other_batches"][0]["batch"] = 1;
+  EXPECT_THROW(benchmark_from_json(twice, "benchmark.json"), Error);
+  Json hole = to_json(benchmark);
+  hole["other_batches"][0]["measurements"].erase(1);
+  EXPECT_THROW(benchmark_from_json(hole, "benchmark.json"), Error);
+}
+
 TEST(Benchmarks, WithoutSharesOfProcessorsThereAreNone) {
   Json json = to_json(example());
   EXPECT_EQ(benchmark_from_json(json, "benchmark.json").devices[0].cpus, 0.6);

@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -29,13 +30,14 @@ struct Options {
   std::string rate;
   double seconds = 60;
   std::string failure;
-  double recovery = 2;
+  std::optional<double> recovery;
   std::size_t max_in_flight = 64;
   std::uint64_t seed = 1;
 };
 
 // "vm5@10s"
-SimulatedFailure parse_failure(const std::string& text, const PlacementProblem& problem, double recovery) {
+SimulatedFailure parse_failure(const std::string& text, const PlacementProblem& problem,
+                               std::optional<double> recovery) {
   const std::size_t at = text.find('@');
   if (at == std::string::npos)
     fail(ErrorCode::invalid_argument, "--fail is '{}', expected a machine and a time such as vm5@10s", text);
@@ -144,8 +146,9 @@ void add_simulate(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(0.001, 1e5));
   command->add_option("--fail", options->failure, "a machine that stops at a time, such as vm5@10s");
-  command->add_option("--recovery", options->recovery, "seconds from then until a plan without it serves")
-      ->capture_default_str()
+  command
+      ->add_option("--recovery", options->recovery,
+                   "seconds from then until a plan without it serves; without it the time to load its stages")
       ->check(CLI::NonNegativeNumber);
   command
       ->add_option("--max-in-flight", options->max_in_flight, "requests under way at once; more are refused")

@@ -41,7 +41,7 @@ struct Place {
   HeadReplica plan;
   std::unique_ptr<WorkerClient> client;
   std::string loaded;  // name of the stage on its worker; empty before
-  LoadedMemory memory;
+  LoadCost cost;
   bool connected = false;
   bool ready = false;
   int missed = 0;  // heartbeats without an answer
@@ -169,13 +169,13 @@ class Head::Implementation {
   void load(std::size_t index) {
     Place& place = places_[index];
     const HeadStage& stage = stages_[place.stage];
-    LoadedMemory memory;
+    LoadCost cost;
     try {
       const std::string name =
-          place.client->load(stage.graph, stage.hashes, {options_.precision, options_.batch, 1}, &memory);
+          place.client->load(stage.graph, stage.hashes, {options_.precision, options_.batch, 1}, &cost);
       const std::lock_guard lock(mutex_);
       place.loaded = name;
-      place.memory = memory;
+      place.cost = cost;
       place.error.clear();
     } catch (const Error& error) {
       note_failure(index, error);
@@ -250,7 +250,7 @@ class Head::Implementation {
       seen.name = stages_[place.stage].name;
       seen.worker = place.plan.worker;
       seen.address = place.plan.address;
-      seen.memory = place.memory.weights + place.memory.activations;
+      seen.memory = place.cost.weights + place.cost.activations;
       seen.predicted_seconds = stages_[place.stage].predicted_seconds;
       if (!place.recent.empty()) seen.measured_seconds = median({place.recent.begin(), place.recent.end()});
       seen.connected = place.connected;

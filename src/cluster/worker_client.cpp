@@ -82,7 +82,7 @@ void WorkerClient::send_missing_blobs(const Graph& graph, const std::vector<std:
 }
 
 std::string WorkerClient::load(const Graph& graph, const std::vector<std::string>& hashes,
-                               const LoadOptions& options, LoadedMemory* memory) {
+                               const LoadOptions& options, LoadCost* cost) {
   send_missing_blobs(graph, hashes);
   v1::LoadRequest request;
   request.set_graph(to_json(graph, hashes).dump());
@@ -94,7 +94,7 @@ std::string WorkerClient::load(const Graph& graph, const std::vector<std::string
   set_deadline(context, kLong);
   v1::LoadReply reply;
   throw_if_failed(stub_->Load(&context, request, &reply), peer());
-  if (memory != nullptr) *memory = {reply.weight_bytes(), reply.activation_bytes()};
+  if (cost != nullptr) *cost = {reply.weight_bytes(), reply.activation_bytes(), reply.seconds()};
   return request.stage();
 }
 

@@ -27,9 +27,11 @@ struct LoadOptions {
   int concurrency = 1;
 };
 
-struct LoadedMemory {
+// What a stage took: memory, bytes, and the seconds in which the engine made it ready, weights sent before.
+struct LoadCost {
   std::uint64_t weights = 0;
   std::uint64_t activations = 0;
+  double seconds = 0;
 };
 
 // Every call throws an Error that names the worker: unavailable or deadline_exceeded when it does not answer,
@@ -46,7 +48,7 @@ class WorkerClient {
   // Sends the weights that the worker lacks and the graph, and has it compiled. `hashes` are the content
   // hashes of graph.weights(). Returns the name of the stage.
   std::string load(const Graph& graph, const std::vector<std::string>& hashes, const LoadOptions& options,
-                   LoadedMemory* memory = nullptr);
+                   LoadCost* cost = nullptr);
   void unload(const std::string& stage);
   PieceTime measure(const std::string& stage, std::int64_t batch, const MeasureOptions& options);
   // `pings` empty messages, then large ones for `seconds`, each after an idle `pause`.

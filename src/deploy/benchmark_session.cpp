@@ -147,9 +147,9 @@ class Session {
   }
 
   PieceTime measure(const FleetMember& member, const Graph& stage, std::int64_t batch) const {
-    LoadedMemory memory;
+    LoadCost cost;
     const std::string name =
-        member.client->load(stage, hashes_of(model_, stage), {options_.precision, batch, 1}, &memory);
+        member.client->load(stage, hashes_of(model_, stage), {options_.precision, batch, 1}, &cost);
     const auto unload = [&] {
       try {
         member.client->unload(name);
@@ -164,7 +164,8 @@ class Session {
                                   .repeats = options_.repeats,
                                   .pause = pause(member.device.threads, batch),
                                   .steady = member.device.cpus > 0 ? kSteadyUnderQuota : kSteady});
-      time.weight_bytes = std::max(time.weight_bytes, memory.weights);
+      time.weight_bytes = std::max(time.weight_bytes, cost.weights);
+      time.load = cost.seconds;
       unload();
       return time;
     } catch (const Error&) {

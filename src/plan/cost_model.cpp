@@ -130,6 +130,24 @@ double device_seconds(const PlacementProblem& problem, const Placement& placemen
   return seconds;
 }
 
+double load_seconds(const PlacementProblem& problem, const Placement& placement) {
+  double seconds = 0;
+  for (const PlacedStage& stage : placement.stages) {
+    for (const Replica& replica : stage.replicas) {
+      std::uint64_t weights = 0;
+      for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
+        const PieceCost& cost = problem.cost[replica.device][piece];
+        weights += cost.weight_bytes;
+        seconds += cost.load;
+      }
+      const LinkCost& link = problem.links[problem.source][replica.device];
+      if (replica.device != problem.source && weights > 0)
+        seconds += static_cast<double>(weights) / link.bandwidth;
+    }
+  }
+  return seconds;
+}
+
 bool is_feasible(const PlacementProblem& problem, const Placement& placement) {
   const std::vector<std::uint64_t> used = memory_of_devices(problem, placement);
   for (std::size_t device = 0; device < used.size(); ++device) {

@@ -47,6 +47,7 @@ struct PieceCost {
   // Of runs one right after another, as at the highest rate, where they differ from those after idleness: a
   // quota of processor time is felt only then.
   std::optional<double> steady = {};
+  double load = 0;  // seconds in which the engine makes it ready
   double busy_seconds() const { return steady.value_or(seconds); }
 };
 
@@ -123,6 +124,10 @@ bool uses(const Placement& placement, std::size_t device);
 std::vector<std::uint64_t> memory_of_devices(const PlacementProblem& problem, const Placement& placement);
 // Of a request's time, what passes on the device: its pieces and waking, by its share of requests.
 double device_seconds(const PlacementProblem& problem, const Placement& placement, std::size_t device);
+
+// How long it takes until the placement can serve where no machine has anything of it: one stage after
+// another gets its weights from the source and is made ready, as the head does it.
+double load_seconds(const PlacementProblem& problem, const Placement& placement);
 
 // Whether every device's memory suffices, every piece can run where it is, and all required devices are used.
 bool is_feasible(const PlacementProblem& problem, const Placement& placement);

@@ -38,7 +38,7 @@ PlacementProblem make_problem(const Benchmark& benchmark, const std::string& sou
       const double own = std::max(measured.time->median - benchmark.wake[device], 0.0);
       costs.push_back({own * benchmark.fusion[device], measured.time->weight_bytes,
                        measured.time->activation_bytes,
-                       measured.time->steady * benchmark.steady_fusion[device]});
+                       measured.time->steady * benchmark.steady_fusion[device], measured.time->load});
     }
     problem.cost.push_back(std::move(costs));
     std::vector<LinkCost> links;

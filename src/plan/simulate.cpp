@@ -83,14 +83,13 @@ class Simulator {
         under_way_.clear();
         waiting_to_join_.clear();
         placement_.reset();
-        add(now_ + options_.failure->recovery, What::recovers, 0);
+        next_ = options_.replan ? options_.replan(options_.failure->device) : std::nullopt;
+        result_.recovered = next_.has_value();
+        if (next_)
+          add(now_ + options_.failure->recovery.value_or(load_seconds(problem_, *next_)), What::recovers, 0);
         return;
       case What::recovers:
-        if (auto next = options_.replan ? options_.replan(options_.failure->device) : std::nullopt) {
-          serve(*next);
-        } else {
-          result_.recovered = false;
-        }
+        serve(*next_);
         return;
       default:
         break;
@@ -218,6 +217,7 @@ class Simulator {
   std::uint64_t next_batch_ = 1;
   double now_ = 0;
   std::optional<Placement> placement_;  // nothing while no plan serves
+  std::optional<Placement> next_;       // that will, once it is loaded
   std::vector<Device> devices_;
   std::vector<Shares> turns_;           // by stage
   std::vector<std::size_t> waiting_;    // by stage, the one computed included

@@ -16,8 +16,8 @@ namespace lamina {
 // stands.
 struct SimulatedFailure {
   std::size_t device = 0;
-  double at = 0;        // seconds
-  double recovery = 0;  // seconds until the next plan serves
+  double at = 0;                        // seconds
+  std::optional<double> recovery = {};  // seconds until the next plan serves; load_seconds() of it without
 };
 
 // Requests that are joined as the Batcher does (cluster/batcher.h).

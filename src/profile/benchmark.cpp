@@ -31,16 +31,19 @@ Json to_json(const PieceMeasurement& measurement) {
           {"p90", time.p90},
           {"activation_bytes", time.activation_bytes},
           {"weight_bytes", time.weight_bytes},
-          {"steady", time.steady}};
+          {"steady", time.steady},
+          {"load", time.load}};
 }
 
 PieceMeasurement measurement_from_json(const Json& json, const std::string& where) {
   if (json.is_object() && json.contains("failure"))
     return {std::nullopt, json_string(json, "failure", where)};
-  return {PieceTime{positive_number(json, "median", where), positive_number(json, "p10", where),
-                    positive_number(json, "p90", where), json_size(json, "activation_bytes", where),
-                    json_size(json, "weight_bytes", where), positive_number(json, "steady", where)},
-          ""};
+  PieceTime time{positive_number(json, "median", where), positive_number(json, "p10", where),
+                 positive_number(json, "p90", where),    json_size(json, "activation_bytes", where),
+                 json_size(json, "weight_bytes", where), positive_number(json, "steady", where)};
+  // Files from before it was measured lack it.
+  if (json.contains("load")) time.load = positive_number(json, "load", where);
+  return {time, ""};
 }
 
 Json to_json(const Link& link) {

@@ -29,6 +29,7 @@ struct PieceTime {
   std::uint64_t activation_bytes = 0;  // peak of intermediate results while it runs, outputs included
   std::uint64_t weight_bytes = 0;      // what the engine keeps of its weights
   double steady = 0;                   // mean seconds of runs one right after another
+  double load = 0;                     // seconds in which the engine made it ready
 };
 
 // One piece on one device. No time where it can't run there; then `failure` says why.

@@ -150,6 +150,26 @@ TEST(Simulate, AFailureEndsWhatIsUnderWayAndRefusesUntilTheNextPlan) {
   EXPECT_GT(lost.refused, 300U);
 }
 
+// 8 requests a second are refused for as long as loading takes: 1 s for 100 MB on the way and 4 s to be ready.
+TEST(Simulate, WithoutATimeRecoveryIsLoadingTheNextPlan) {
+  PlacementProblem problem = one_machine(0.05);
+  problem.devices.push_back({"other", 1U << 30U});
+  problem.cost.push_back({{0.1, 100'000'000, 1}});
+  problem.cost[1][0].load = 4;
+  problem.links = {{{0, 1e12}, {0, 1e8}}, {{0, 1e12}, {0, 1e12}}};
+  SimulationOptions options;
+  options.rate = 8;
+  options.seconds = 100;
+  options.failure = SimulatedFailure{0, 50};
+  options.replan = [&](std::size_t) { return std::optional(evaluate(problem, {1})); };
+  const Simulation loading = simulate(problem, evaluate(problem, {0}), options);
+  options.failure->recovery = 5;
+  const Simulation told = simulate(problem, evaluate(problem, {0}), options);
+  EXPECT_EQ(loading.latencies, told.latencies);
+  EXPECT_EQ(loading.refused, told.refused);
+  EXPECT_GT(loading.refused, 15U);
+}
+
 TEST(Simulate, TheSameSeedGivesTheSameAnswer) {
   const PlacementProblem problem = one_machine(0.01);
   SimulationOptions options;

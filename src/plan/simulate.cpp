@@ -138,8 +138,12 @@ class Simulator {
         back ? problem_.source
              : placement_->stages[request.stage].replicas[turns_[request.stage].next()].device;
     const std::size_t cut = back ? problem_.pieces.size() : placement_->stages[request.stage].first_piece;
-    const HopCost hop = hop_cost(problem_, from, to, cut);
-    const double seconds = hop.transfer;
+    const std::size_t wire = back ? placement_->return_wire : *placement_->stages[request.stage].wire;
+    const HopCost hop = mean_hop_cost(problem_, {{from}}, {{to}}, cut, wire);
+    // The front end narrows requests before it sends them and widens answers; workers do both as they
+    // compute.
+    const bool requested = request.stage == 0;
+    const double seconds = hop.transfer + (requested ? hop.narrow : 0) + (back ? hop.widen : 0);
     double begin = now_;
     if (from == to) {
       double& free = back ? devices_[from].returning : devices_[from].entering;
@@ -159,13 +163,22 @@ class Simulator {
     const PlacedStage& stage = placement_->stages[request.stage];
     Device& device = devices_[request.device];
     const bool idle = device.computing <= now_;
+    // At work, whichever is the longer: the thread that computes, or all that its processors have to do.
     double seconds = 0;
+    double processors = 0;
     for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
       const PieceCost& cost = problem_.cost[request.device][piece];
       seconds += idle ? cost.seconds : cost.busy_seconds();
+      processors += piece_work(problem_, request.device, piece).processors;
     }
     const double spread = options_.spread ? options_.spread(stage, request.device) : 0;
     if (spread > 0) seconds *= std::lognormal_distribution<double>(0, spread)(random_);
+    const bool last = request.stage + 1 == placement_->stages.size();
+    const std::size_t out = last ? placement_->return_wire : *placement_->stages[request.stage + 1].wire;
+    const StageWork input = input_work(problem_, request.device, *stage.wire, stage.first_piece);
+    const StageWork output = output_work(problem_, request.device, out, stage.end_piece);
+    seconds += input.computing + output.computing;
+    if (!idle) seconds = std::max(seconds, processors + input.processors + output.processors);
     if (idle) seconds += problem_.devices[request.device].wake;
     device.computing = std::max(now_, device.computing) + seconds;
     result_.busy[request.device].computing += seconds;

@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cluster/process_memory.h"
-#include "cluster/wire_format.h"
-#include "cluster/wire_measure.h"
+#include "graph/wire_format.h"
+#include "profile/wire_measure.h"
 #include "graph/npy.h"
 #include "profile/statistics.h"
 

@@ -11,7 +11,7 @@
 // at its stream, where frames of other slots and echoes come.
 #pragma once
 
-#include "cluster/wire_format.h"
+#include "graph/wire_format.h"
 #include "worker.pb.h"
 
 #include <cstdint>

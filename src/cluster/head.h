@@ -3,7 +3,7 @@
 
 #include "cluster/orchestrator.h"
 #include "cluster/security.h"
-#include "cluster/wire_format.h"
+#include "graph/wire_format.h"
 #include "graph/graph.h"
 
 #include <chrono>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cluster/security.h"
-#include "cluster/wire_measure.h"
+#include "profile/wire_measure.h"
 #include "graph/graph.h"
 #include "profile/benchmark.h"
 #include "profile/measure.h"

@@ -12,7 +12,7 @@
 #include "cluster/process_memory.h"
 #include "cluster/slot.h"
 #include "cluster/status.h"
-#include "cluster/wire_measure.h"
+#include "profile/wire_measure.h"
 #include "engine/precision.h"
 #include "graph/liveness.h"
 #include "graph/serialize.h"

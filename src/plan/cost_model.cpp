@@ -9,39 +9,134 @@ namespace lamina {
 
 namespace {
 
-// Carries what crosses from the devices of one stage to those of the next: the mean time of the hop.
-double carry(const PlacementProblem& problem, const std::vector<Replica>& from,
-             const std::vector<Replica>& to, std::size_t cut, Placement& placement) {
-  double seconds = 0;
-  for (const Replica& sender : from) {
-    for (const Replica& receiver : to) {
-      const HopCost hop = hop_cost(problem, sender.device, receiver.device, cut);
-      const double share = sender.share * receiver.share;
-      const double busy = share * hop.transfer;
-      seconds += share * hop.seconds();
-      if (sender.device == receiver.device) {
-        placement.period = std::max(placement.period, busy);
-      } else {
-        placement.loads[sender.device].sending += busy;
-        placement.loads[receiver.device].receiving += busy;
-      }
-    }
-  }
-  return seconds;
-}
-
-}  // namespace
-
-HopCost hop_cost(const PlacementProblem& problem, std::size_t from, std::size_t to, std::size_t cut) {
+HopCost cost_in(const PlacementProblem& problem, std::size_t from, std::size_t to, std::size_t cut,
+                std::size_t wire) {
   const LinkCost& link = problem.links[from][to];
-  const std::uint64_t bytes = problem.cut_bytes[cut];
-  HopCost hop;
-  hop.trip = link.round_trip / 2;
+  const std::uint64_t bytes = wire_bytes(problem, wire, cut);
+  HopCost hop{wire, link.round_trip / 2, narrow_seconds(problem, from, wire, cut), 0,
+              widen_seconds(problem, to, wire, cut)};
   if (bytes > 0) {
     hop.transfer = link.bandwidth > 0 && bytes <= link.max_bytes ? static_cast<double>(bytes) / link.bandwidth
                                                                  : std::numeric_limits<double>::infinity();
   }
   return hop;
+}
+
+// The least of the costs that `price` gives to each wire which the cut allows.
+template <typename Price>
+HopCost soonest(const PlacementProblem& problem, std::size_t cut, const Price& price) {
+  std::optional<HopCost> best;
+  for (std::size_t wire = 0; wire < wire_count(problem); ++wire) {
+    if (!may_travel(problem, wire, cut)) continue;
+    const HopCost hop = price(wire);
+    if (!best || hop.seconds() < best->seconds()) best = hop;
+  }
+  return best.value();
+}
+
+// Which end of a hop is the source's front end.
+struct FrontEnd {
+  bool sends = false;
+  bool receives = false;
+};
+
+// Carries what crosses from the devices of one stage to those of the next: the mean cost of the hop.
+HopCost carry(const PlacementProblem& problem, const std::vector<Replica>& from,
+              const std::vector<Replica>& to, std::size_t cut, std::optional<std::size_t> wire,
+              const FrontEnd& front_end, Placement& placement) {
+  const HopCost mean = mean_hop_cost(problem, from, to, cut, wire);
+  for (const Replica& sender : from) {
+    for (const Replica& receiver : to) {
+      const HopCost hop = cost_in(problem, sender.device, receiver.device, cut, mean.wire);
+      const double share = sender.share * receiver.share;
+      const double sending = share * (hop.transfer + (front_end.sends ? hop.narrow : 0));
+      const double receiving = share * (hop.transfer + (front_end.receives ? hop.widen : 0));
+      if (sender.device == receiver.device) {
+        placement.period = std::max({placement.period, sending, receiving});
+      } else {
+        placement.loads[sender.device].sending += sending;
+        placement.loads[receiver.device].receiving += receiving;
+      }
+    }
+  }
+  return mean;
+}
+
+void add(DeviceLoad& load, const StageWork& work, double share) {
+  load.computing += share * work.computing;
+  load.processors += share * work.processors;
+}
+
+}  // namespace
+
+std::size_t wire_count(const PlacementProblem& problem) {
+  return std::max<std::size_t>(problem.wires.size(), 1);
+}
+
+bool may_travel(const PlacementProblem& problem, std::size_t wire, std::size_t cut) {
+  return problem.wires.empty() || problem.wires[wire].allowed[cut];
+}
+
+std::uint64_t wire_bytes(const PlacementProblem& problem, std::size_t wire, std::size_t cut) {
+  return problem.wires.empty() ? problem.cut_bytes[cut] : problem.wires[wire].bytes[cut];
+}
+
+double narrow_seconds(const PlacementProblem& problem, std::size_t device, std::size_t wire,
+                      std::size_t cut) {
+  if (problem.wires.empty()) return 0;
+  return problem.devices[device].wires[wire].narrow * static_cast<double>(problem.wires[wire].values[cut]);
+}
+
+double widen_seconds(const PlacementProblem& problem, std::size_t device, std::size_t wire, std::size_t cut) {
+  if (problem.wires.empty()) return 0;
+  return problem.devices[device].wires[wire].widen * static_cast<double>(problem.wires[wire].values[cut]);
+}
+
+HopCost hop_cost(const PlacementProblem& problem, std::size_t from, std::size_t to, std::size_t cut) {
+  return soonest(problem, cut, [&](std::size_t wire) { return cost_in(problem, from, to, cut, wire); });
+}
+
+HopCost mean_hop_cost(const PlacementProblem& problem, const std::vector<Replica>& from,
+                      const std::vector<Replica>& to, std::size_t cut, std::optional<std::size_t> wire) {
+  const auto mean = [&](std::size_t one) {
+    HopCost sum;
+    sum.wire = one;
+    for (const Replica& sender : from) {
+      for (const Replica& receiver : to) {
+        const HopCost hop = cost_in(problem, sender.device, receiver.device, cut, one);
+        const double share = sender.share * receiver.share;
+        sum.trip += share * hop.trip;
+        sum.narrow += share * hop.narrow;
+        sum.transfer += share * hop.transfer;
+        sum.widen += share * hop.widen;
+      }
+    }
+    return sum;
+  };
+  return wire ? mean(*wire) : soonest(problem, cut, mean);
+}
+
+StageWork piece_work(const PlacementProblem& problem, std::size_t device, std::size_t piece) {
+  const PlanDevice& of = problem.devices[device];
+  const double busy = problem.cost[device][piece].busy_seconds();
+  return {busy, of.processors > 0 ? busy * std::min(of.threads, of.processors) / of.processors : 0};
+}
+
+StageWork input_work(const PlacementProblem& problem, std::size_t device, std::size_t wire, std::size_t cut) {
+  const PlanDevice& of = problem.devices[device];
+  const double widen = widen_seconds(problem, device, wire, cut);
+  if (of.processors == 0) return {widen, 0};
+  const auto bytes = static_cast<double>(wire_bytes(problem, wire, cut));
+  return {widen, (widen + of.messages.receive + of.messages.receive_byte * bytes) / of.processors};
+}
+
+StageWork output_work(const PlacementProblem& problem, std::size_t device, std::size_t wire,
+                      std::size_t cut) {
+  const PlanDevice& of = problem.devices[device];
+  const double narrow = narrow_seconds(problem, device, wire, cut);
+  if (of.processors == 0) return {narrow, 0};
+  const auto bytes = static_cast<double>(wire_bytes(problem, wire, cut));
+  return {narrow, (narrow + of.messages.send + of.messages.send_byte * bytes) / of.processors};
 }
 
 void forbid_device(PlacementProblem& problem, std::size_t device) {
@@ -60,32 +155,46 @@ std::uint64_t stage_memory(const PlacementProblem& problem, std::size_t device, 
   return weights + activations + problem.waiting_inputs * problem.cut_bytes[first] + problem.cut_bytes[end];
 }
 
-Placement evaluate_stages(const PlacementProblem& problem, std::vector<PlacedStage> stages) {
+Placement evaluate_stages(const PlacementProblem& problem, std::vector<PlacedStage> stages,
+                          std::optional<std::size_t> return_wire) {
   Placement placement;
   placement.loads.resize(problem.devices.size());
   const std::vector<Replica> source = {{problem.source}};
   const std::vector<Replica>* from = &source;
   for (PlacedStage& stage : stages) {
-    stage.hop_seconds = carry(problem, *from, stage.replicas, stage.first_piece, placement);
+    const HopCost hop = carry(problem, *from, stage.replicas, stage.first_piece, stage.wire,
+                              {.sends = from == &source}, placement);
+    stage.hop_seconds = hop.seconds();
+    stage.wire = hop.wire;
     stage.seconds = 0;
     for (Replica& replica : stage.replicas) {
       double pieces = 0;
-      double busy = 0;
       for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
         pieces += problem.cost[replica.device][piece].seconds;
-        busy += problem.cost[replica.device][piece].busy_seconds();
+        add(placement.loads[replica.device], piece_work(problem, replica.device, piece), replica.share);
       }
       stage.seconds += replica.share * (problem.devices[replica.device].wake + pieces);
-      placement.loads[replica.device].computing += replica.share * busy;
       replica.memory = stage_memory(problem, replica.device, stage.first_piece, stage.end_piece);
     }
     placement.latency += stage.hop_seconds + stage.seconds;
     from = &stage.replicas;
   }
-  placement.return_seconds = carry(problem, *from, source, stages.back().end_piece, placement);
+  const HopCost back =
+      carry(problem, *from, source, stages.back().end_piece, return_wire, {.receives = true}, placement);
+  placement.return_seconds = back.seconds();
+  placement.return_wire = back.wire;
   placement.latency += placement.return_seconds;
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const std::size_t out = i + 1 < stages.size() ? *stages[i + 1].wire : back.wire;
+    for (const Replica& replica : stages[i].replicas) {
+      DeviceLoad& load = placement.loads[replica.device];
+      add(load, input_work(problem, replica.device, *stages[i].wire, stages[i].first_piece), replica.share);
+      add(load, output_work(problem, replica.device, out, stages[i].end_piece), replica.share);
+    }
+  }
   for (const DeviceLoad& load : placement.loads) {
-    placement.period = std::max({placement.period, load.computing, load.sending, load.receiving});
+    placement.period =
+        std::max({placement.period, load.computing, load.processors, load.sending, load.receiving});
   }
   placement.stages = std::move(stages);
   return placement;

@@ -1,7 +1,11 @@
 // What a placement costs, as figures alone: no files, no processes, no model.
 //
-//   latency = Σ over stages (the device's wake + time of its pieces there) + Σ over hops (round_trip/2 +
-//   bytes/bandwidth)
+//   latency = Σ over stages (the device's wake + time of its pieces there) + Σ over hops (narrowing +
+//   round_trip/2 + bytes/bandwidth + widening)
+//
+// What crosses a cut may travel in several wire formats: each hop takes the one that is there soonest, of
+// those that its cut allows. Its bytes are those on the wire; narrowing is the sender's time, widening the
+// receiver's.
 //
 // from the source through every stage and back to the source. Where two following pieces are on one device
 // they form one stage and no hop lies between them. The way from the source to the first stage and from the
@@ -11,9 +15,21 @@
 //
 //   period = the time between two answers with many requests under way: the busiest of all that a request
 //   keeps busy. Each device computes one request at a time (Σ over its stages, steady times; a device at
-//   work needs no waking), sends one at a time and receives one at a time (Σ bytes/bandwidth over the hops
-//   from and to other devices; a link carries both ways at once). A loopback is no shared link: each hop
-//   through it counts alone.
+//   work needs no waking; the thread that computes also widens what came and narrows what goes on), sends
+//   one at a time and receives one at a time (Σ bytes/bandwidth over the hops from and to other devices; a
+//   link carries both ways at once). A loopback is no shared link: each hop through it counts alone.
+//   Requests and answers are the work of the source's front end, a process of its own: narrowing requests
+//   keeps its sending busy, widening answers its receiving.
+//
+//   Messages take processors too, in threads beside the one that computes. Where a device has more
+//   processors than computing uses they cost the period nothing. Where it has not (a quota, or threads bound
+//   to as many processors) all that its worker does has to fit into them:
+//
+//     period ≥ (min(threads, processors) · computing + widening + narrowing + messages) / processors
+//
+//   Under a quota steady times hold its pauses already, so computing counts in full and messages as often
+//   longer as the quota is less than a processor. The latency needs no such term: what a lone message takes
+//   of processors is in the measured round trip and bandwidth.
 //
 // A stage may run on several devices, its replicas, each with a share of the requests: then times, hops and
 // what keeps a device busy are means over the shares.
@@ -28,11 +44,31 @@
 
 namespace lamina {
 
+// What a wire format takes on a device, seconds a byte of the values that it makes narrow.
+struct WireSeconds {
+  double narrow = 0;
+  double widen = 0;
+  bool operator==(const WireSeconds&) const = default;
+};
+
+// What messages take, seconds of one processor.
+struct MessageSeconds {
+  double send = 0;  // a message, however short
+  double send_byte = 0;
+  double receive = 0;
+  double receive_byte = 0;
+  bool operator==(const MessageSeconds&) const = default;
+};
+
 struct PlanDevice {
   std::string name;
-  std::uint64_t memory_budget = 0;  // bytes
-  double wake = 0;                  // seconds that each stage takes besides its pieces
-  bool required = false;            // a placement has to use it
+  std::uint64_t memory_budget = 0;      // bytes
+  double wake = 0;                      // seconds that each stage takes besides its pieces
+  bool required = false;                // a placement has to use it
+  std::vector<WireSeconds> wires = {};  // by wire of the problem
+  double threads = 1;                   // that compute
+  double processors = 0;                // that its worker has; 0: more than it can use
+  MessageSeconds messages = {};
 };
 
 struct PlanPiece {
@@ -57,6 +93,14 @@ struct LinkCost {
   std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max();  // that a hop may carry
 };
 
+// A format in which what crosses cuts may travel.
+struct PlanWire {
+  std::string format;                 // its name: "bf16"
+  std::vector<std::uint64_t> bytes;   // by cut: on the wire
+  std::vector<std::uint64_t> values;  // by cut: bytes of the values that are made narrow
+  std::vector<bool> allowed;          // by cut
+};
+
 struct PlacementProblem {
   std::vector<PlanDevice> devices;
   std::vector<PlanPiece> pieces;
@@ -65,6 +109,7 @@ struct PlacementProblem {
   std::vector<std::vector<LinkCost>> links;  // [from][to], [i][i] included
   std::size_t source = 0;                    // index of the device where requests enter and answers leave
   std::uint64_t waiting_inputs = 1;          // inputs that a stage holds at once
+  std::vector<PlanWire> wires = {};          // none: everything travels as it is
 };
 
 struct Replica {
@@ -77,13 +122,15 @@ struct PlacedStage {
   std::vector<Replica> replicas;
   std::size_t first_piece = 0;  // pieces [first_piece, end_piece)
   std::size_t end_piece = 0;
-  double seconds = 0;      // predicted time of the stage
-  double hop_seconds = 0;  // predicted time of the hop into it
+  double seconds = 0;                    // predicted time of the stage
+  double hop_seconds = 0;                // predicted time of the hop into it
+  std::optional<std::size_t> wire = {};  // of that hop; nothing until it is chosen
 };
 
 // What a request keeps busy of a device, seconds.
 struct DeviceLoad {
   double computing = 0;
+  double processors = 0;  // all of them
   double sending = 0;
   double receiving = 0;
 };
@@ -92,18 +139,44 @@ struct Placement {
   std::vector<PlacedStage> stages;
   std::vector<DeviceLoad> loads;  // by device
   double return_seconds = 0;      // predicted time of the hop from the last stage to the source
+  std::size_t return_wire = 0;    // of that hop
   double latency = 0;             // seconds, all of the above
   double period = 0;              // seconds between two answers at most requests a second
 };
 
-// What crosses a cut on its way from one device to another. All that a hop costs is said here.
+// Of a problem's wires; at least one, in which everything travels as it is.
+std::size_t wire_count(const PlacementProblem& problem);
+bool may_travel(const PlacementProblem& problem, std::size_t wire, std::size_t cut);
+std::uint64_t wire_bytes(const PlacementProblem& problem, std::size_t wire, std::size_t cut);
+// Seconds on a device.
+double narrow_seconds(const PlacementProblem& problem, std::size_t device, std::size_t wire, std::size_t cut);
+double widen_seconds(const PlacementProblem& problem, std::size_t device, std::size_t wire, std::size_t cut);
+
+// What crosses a cut on its way from one device to another. All that a hop costs is said here, in seconds.
 struct HopCost {
-  double trip = 0;  // seconds that keep nobody busy: half a round trip
-  double transfer =
-      0;  // seconds that the link is busy; infinite where it has no bandwidth or may not carry it
-  double seconds() const { return trip + transfer; }
+  std::size_t wire = 0;
+  double trip = 0;    // keeps nobody busy: half a round trip
+  double narrow = 0;  // of the sender
+  // That the link is busy; infinite where it has no bandwidth or may not carry so much.
+  double transfer = 0;
+  double widen = 0;  // of the receiver
+  double seconds() const { return trip + narrow + transfer + widen; }
 };
+// In the wire that is there soonest, the first of equals.
 HopCost hop_cost(const PlacementProblem& problem, std::size_t from, std::size_t to, std::size_t cut);
+// The mean over the shares of all senders and receivers, which use one wire: the soonest, or the one given.
+HopCost mean_hop_cost(const PlacementProblem& problem, const std::vector<Replica>& from,
+                      const std::vector<Replica>& to, std::size_t cut,
+                      std::optional<std::size_t> wire = std::nullopt);
+
+// What a part of a stage keeps busy of its device, seconds: of the thread that computes, of all processors.
+struct StageWork {
+  double computing = 0;
+  double processors = 0;
+};
+StageWork piece_work(const PlacementProblem& problem, std::size_t device, std::size_t piece);
+StageWork input_work(const PlacementProblem& problem, std::size_t device, std::size_t wire, std::size_t cut);
+StageWork output_work(const PlacementProblem& problem, std::size_t device, std::size_t wire, std::size_t cut);
 
 // Leaves a device out: nothing can run there any more.
 void forbid_device(PlacementProblem& problem, std::size_t device);
@@ -112,9 +185,10 @@ void forbid_device(PlacementProblem& problem, std::size_t device);
 std::uint64_t stage_memory(const PlacementProblem& problem, std::size_t device, std::size_t first,
                            std::size_t end);
 
-// Fills in times, memory, latency and period for stages with their replicas and shares. Does not check
-// memory.
-Placement evaluate_stages(const PlacementProblem& problem, std::vector<PlacedStage> stages);
+// Fills in times, memory, latency and period for stages with their replicas and shares, and wires where none
+// is given. Does not check memory.
+Placement evaluate_stages(const PlacementProblem& problem, std::vector<PlacedStage> stages,
+                          std::optional<std::size_t> return_wire = std::nullopt);
 // The same for pieces assigned to devices (device_of[piece]).
 Placement evaluate(const PlacementProblem& problem, const std::vector<std::size_t>& device_of);
 

@@ -80,7 +80,7 @@ class Program {
   Step best_stage(const std::vector<std::vector<double>>& least, std::size_t first, std::size_t group) const {
     Step best;
     best.group = group;
-    const CutSet& ends = allowed_.ends[group][first];
+    const CutSet& ends = allowed_.ends_of_any[group][first];
     for (std::size_t end = first + 1; end <= pieces_; ++end) {
       if (!ends.has(end)) continue;
       const double cost = tables_.stage_seconds(group, first, end) + least[end][group];
@@ -94,7 +94,7 @@ class Program {
 
   bool may_follow(std::size_t group, std::size_t next, std::size_t cut) const {
     return tables_.fit_beside[group][next] &&
-           (allowed_.cuts[group][next]->has(cut) || allowed_.cuts_of_the_first[group][next]->has(cut));
+           (allowed_.cuts[group][next].has(cut) || allowed_.cuts_of_the_first[group][next].has(cut));
   }
 
   std::vector<double> excess_of(Step step, const std::vector<std::vector<Step>>& steps) const {

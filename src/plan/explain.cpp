@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "plan/hop_load.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -27,27 +26,39 @@ std::string machines_of(const PlacementProblem& problem, const PlacedStage& stag
 
 std::string explain_latency(const PlacementProblem& problem, const Placement& placement,
                             const std::vector<std::string>& names) {
-  Rows rows = {{"stage", "slice", "machine", "bytes in", "trip, ms", "sending, ms", "waking, ms",
-                "computing, ms", "of the latency"}};
+  const bool in_wires = !problem.wires.empty();
+  Rows rows = {{"stage", "slice", "machine", "bytes in", "trip, ms", "sending, ms"}};
+  if (in_wires) rows[0].insert(rows[0].end(), {"format", "narrowing, ms", "widening, ms"});
+  rows[0].insert(rows[0].end(), {"waking, ms", "computing, ms", "of the latency"});
+  const auto add = [&](std::vector<std::string> row, const std::vector<Replica>& from,
+                       const std::vector<Replica>& to, std::size_t cut, std::size_t wire,
+                       const std::vector<std::string>& rest) {
+    const HopCost hop = mean_hop_cost(problem, from, to, cut, wire);
+    row.insert(row.end(), {format_bytes(wire_bytes(problem, wire, cut)), milliseconds(hop.trip),
+                           milliseconds(hop.transfer)});
+    if (in_wires) {
+      const std::string format =
+          problem.wires[wire].values[cut] > 0 ? problem.wires[wire].format : "as it is";
+      row.insert(row.end(), {format, milliseconds(hop.narrow), milliseconds(hop.widen)});
+    }
+    row.insert(row.end(), rest.begin(), rest.end());
+    rows.push_back(std::move(row));
+  };
   std::vector<Replica> from = {{problem.source}};
   for (std::size_t i = 0; i < placement.stages.size(); ++i) {
     const PlacedStage& stage = placement.stages[i];
-    const HopLoad hop = load_of(problem, from, stage.replicas);
-    const std::uint64_t bytes = problem.cut_bytes[stage.first_piece];
     double waking = 0;
     for (const Replica& replica : stage.replicas)
       waking += replica.share * problem.devices[replica.device].wake;
-    rows.push_back({std::to_string(i + 1), names[i], machines_of(problem, stage), format_bytes(bytes),
-                    milliseconds(hop.round_trip / 2), milliseconds(times(hop.transfer, bytes)),
-                    milliseconds(waking), milliseconds(stage.seconds - waking),
-                    format_percent((stage.hop_seconds + stage.seconds) / placement.latency)});
+    add({std::to_string(i + 1), names[i], machines_of(problem, stage)}, from, stage.replicas,
+        stage.first_piece, stage.wire.value_or(0),
+        {milliseconds(waking), milliseconds(stage.seconds - waking),
+         format_percent((stage.hop_seconds + stage.seconds) / placement.latency)});
     from = stage.replicas;
   }
-  const HopLoad back = load_of(problem, from, {{problem.source}});
-  const std::uint64_t bytes = problem.cut_bytes.back();
-  rows.push_back({"", "back to the source", problem.devices[problem.source].name, format_bytes(bytes),
-                  milliseconds(back.round_trip / 2), milliseconds(times(back.transfer, bytes)), "", "",
-                  format_percent(placement.return_seconds / placement.latency)});
+  add({"", "back to the source", problem.devices[problem.source].name}, from, {{problem.source}},
+      problem.pieces.size(), placement.return_wire,
+      {"", "", format_percent(placement.return_seconds / placement.latency)});
   return format_table(rows);
 }
 
@@ -77,8 +88,9 @@ std::string explain_machines(const PlacementProblem& problem, const PlanningRequ
     }
     const DeviceLoad& load = placement.loads[device];
     rows.push_back({known.name, format_bytes(memory[device]), used,
-                    fmt::format("computing {}, sending {}, receiving {}",
+                    fmt::format("computing {}, processors {}, sending {}, receiving {}",
                                 format_percent(load.computing / placement.period),
+                                format_percent(load.processors / placement.period),
                                 format_percent(load.sending / placement.period),
                                 format_percent(load.receiving / placement.period)),
                     worth});

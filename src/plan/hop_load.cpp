@@ -49,6 +49,7 @@ double times(double seconds, std::uint64_t bytes) {
 }
 
 double hop_seconds(const HopLoad& hop, std::uint64_t bytes) {
+  if (bytes > hop.max_bytes) return std::numeric_limits<double>::infinity();
   return hop.round_trip / 2 + times(hop.transfer, bytes);
 }
 

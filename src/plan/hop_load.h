@@ -25,7 +25,7 @@ HopLoad load_of(const PlacementProblem& problem, const std::vector<Replica>& fro
 // seconds × bytes, where nothing is sent in no time over any link.
 double times(double seconds, std::uint64_t bytes);
 
-// The mean time of the hop.
+// The mean time of the hop, without narrowing and widening; infinite beyond what it may carry.
 double hop_seconds(const HopLoad& hop, std::uint64_t bytes);
 
 }  // namespace lamina

@@ -61,13 +61,19 @@ class Search {
   // The ways that end with a stage of `group` with which the devices of `state` are taken; false if none is
   // short enough.
   bool fill(std::size_t state, std::size_t group) {
+    for (std::size_t wire = 0; wire < allowed_.ends[group].size(); ++wire) {
+      if (find_starts(state, group, wire)) fill_from_starts(state, group, allowed_.ends[group][wire]);
+    }
+    return !ways_of(state, group).empty();
+  }
+
+  void fill_from_starts(std::size_t state, std::size_t group, const std::vector<CutSet>& ends_of) {
     const double most = most_ + prices_.free_price[state];
-    if (!find_starts(state, group)) return false;
     std::vector<Way>& ways = ways_of(state, group);
     for (std::size_t cut = 0; cut < tables_.pieces; ++cut) {
       const Way start = starts_[cut];
       if (!(start.latency + prices_.rest[cut][group] <= most)) continue;
-      const CutSet& ends = allowed_.ends[group][cut];
+      const CutSet& ends = ends_of[cut];
       for (std::size_t end = cut + 1; end <= tables_.pieces; ++end) {
         const double latency = start.latency + tables_.stage_seconds(group, cut, end);
         if (!ends.has(end) || !(latency + prices_.least[end][group] <= most)) continue;
@@ -75,19 +81,22 @@ class Search {
         if (latency < ways[end].latency) ways[end] = {latency, start.from, static_cast<std::uint32_t>(cut)};
       }
     }
-    return !ways.empty();
   }
 
-  // The best ways to where such a stage may begin, the hop into it included.
-  bool find_starts(std::size_t state, std::size_t group) {
+  // The best ways to where such a stage may begin, the hop into it in `wire` included.
+  bool find_starts(std::size_t state, std::size_t group, std::size_t wire) {
     const std::size_t before = state - tables_.groups[group].state;
     std::fill(starts_.begin(), starts_.end(), Way{});
     if (before == 0) {
-      if (allowed_.begins[group]) starts_[0] = {tables_.request_seconds(group), 0, 0};
-      return allowed_.begins[group];
+      const bool begins = allowed_.begins[group] && tables_.of_group[group].request.wire == wire;
+      if (begins) starts_[0] = {tables_.request_seconds(group), 0, 0};
+      return begins;
     }
+    bool found = false;
     for (const std::uint32_t from : groups_of_[before]) {
-      const CutSet& cuts = tables_.cuts_after(allowed_, before, from, group);
+      if (tables_.groups[from].wire != wire) continue;
+      found = true;
+      const HopCuts& cuts = tables_.cuts_after(allowed_, before, from, group);
       const std::vector<Way>& ways = ways_of(before, from);
       for (std::size_t cut = 1; cut < tables_.pieces; ++cut) {
         if (ways[cut].latency == kInfinity || !cuts.has(cut)) continue;
@@ -95,7 +104,7 @@ class Search {
         if (latency < starts_[cut].latency) starts_[cut] = {latency, from, 0};
       }
     }
-    return !groups_of_[before].empty();
+    return found;
   }
 
   Placement trace(std::size_t state, std::size_t group) {

@@ -44,22 +44,31 @@ class Reach {
     std::uint64_t* const ends = cell(state, group);
     const std::size_t before = state - tables_.groups[group].state;
     if (before == 0) {
-      if (allowed_.begins[group]) add(ends, allowed_.ends[group][0]);
+      if (allowed_.begins[group])
+        add(ends, allowed_.ends[group][tables_.of_group[group].request.wire].front());
     } else {
-      for (std::size_t word = 0; word < words_; ++word) {
-        std::uint64_t starts = 0;
-        for (const std::size_t from : groups_of_[before])
-          starts |= cell(before, from)[word] & tables_.cuts_after(allowed_, before, from, group).word(word);
-        for (; starts != 0; starts &= starts - 1) {
-          const std::size_t cut = word * 64 + static_cast<std::size_t>(__builtin_ctzll(starts));
-          if (cut < tables_.pieces) add(ends, allowed_.ends[group][cut]);
-        }
-      }
+      for (std::size_t wire = 0; wire < allowed_.ends[group].size(); ++wire)
+        add_after(before, group, wire, ends);
     }
     for (std::size_t word = 0; word < words_; ++word) {
       if (ends[word] != 0) return true;
     }
     return false;
+  }
+
+  // The ends of those whose input comes in `wire`.
+  void add_after(std::size_t before, std::size_t group, std::size_t wire, std::uint64_t* ends) {
+    for (std::size_t word = 0; word < words_; ++word) {
+      std::uint64_t starts = 0;
+      for (const std::size_t from : groups_of_[before]) {
+        if (tables_.groups[from].wire == wire)
+          starts |= cell(before, from)[word] & tables_.cuts_after(allowed_, before, from, group).word(word);
+      }
+      for (; starts != 0; starts &= starts - 1) {
+        const std::size_t cut = word * 64 + static_cast<std::size_t>(__builtin_ctzll(starts));
+        if (cut < tables_.pieces) add(ends, allowed_.ends[group][wire][cut]);
+      }
+    }
   }
 
   void add(std::uint64_t* ends, const CutSet& more) const {
@@ -84,9 +93,10 @@ class Reach {
   // Of the stage before one of `group` that ends at `end`: its group and where it ends.
   std::pair<std::size_t, std::size_t> stage_before(std::size_t state, std::size_t group, std::size_t end) {
     for (const std::size_t from : groups_of_[state]) {
-      const CutSet& cuts = tables_.cuts_after(allowed_, state, from, group);
+      const HopCuts& cuts = tables_.cuts_after(allowed_, state, from, group);
+      const std::vector<CutSet>& ends = allowed_.ends[group][tables_.groups[from].wire];
       for (std::size_t cut = 1; cut < end; ++cut) {
-        if (has(state, from, cut) && cuts.has(cut) && allowed_.ends[group][cut].has(end)) return {from, cut};
+        if (has(state, from, cut) && cuts.has(cut) && ends[cut].has(end)) return {from, cut};
       }
     }
     fail(ErrorCode::internal, "a stage that ends at piece {} came from nowhere", end);

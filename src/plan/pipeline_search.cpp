@@ -27,7 +27,7 @@ bool PipelineSearch::is_small_enough(const PlacementProblem& problem) {
   double states = 1;
   const DeviceKinds kinds = find_kinds(problem);
   for (const auto& members : kinds.members) states *= static_cast<double>(members.size() + 1);
-  const double cells = states * static_cast<double>(kinds.members.size());
+  const double cells = states * static_cast<double>(kinds.members.size() * wire_count(problem));
   return states <= kMostStates && cells * static_cast<double>(problem.pieces.size() / 64 + 1) <= kMostWords;
 }
 
@@ -70,7 +70,9 @@ std::optional<Placement> PipelineSearch::branch(double period, const Relaxed& re
     if (std::count(divided.begin(), divided.end(), true) <= 1) {
       fail(ErrorCode::internal, "a pipeline of period {} s where {} s was asked for", found->period, period);
     }
-    const std::size_t group = tables_.group_of(by_first ? found->stages.front() : found->stages.back());
+    const bool one_stage = found->stages.size() == 1;
+    const std::size_t wire = by_first && !one_stage ? *found->stages[1].wire : found->return_wire;
+    const std::size_t group = tables_.group_of(by_first ? found->stages.front() : found->stages.back(), wire);
     Allowed alone(divided.size(), false);
     alone[group] = true;
     Allowed others = divided;

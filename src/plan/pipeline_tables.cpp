@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace lamina {
 
@@ -15,22 +16,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kMostGroups = 2'000;
 constexpr double kMostCells = 4e6;
 
-double count_groups(const DeviceKinds& kinds, std::size_t largest) {
-  std::vector<double> ways(largest + 1, 0);
-  ways[0] = 1;
-  for (const auto& members : kinds.members) {
-    std::vector<double> next(largest + 1, 0);
-    for (std::size_t sum = 0; sum <= largest; ++sum) {
-      for (std::size_t count = 0; count <= std::min(sum, members.size()); ++count)
-        next[sum] += ways[sum - count];
-    }
-    ways = std::move(next);
-  }
-  return std::accumulate(ways.begin() + 1, ways.end(), 0.0);
-}
-
 // The most replicas, up to those asked for, whose groups the tables can hold.
-std::size_t most_replicas(const DeviceKinds& kinds, std::size_t wanted) {
+std::size_t most_replicas(const DeviceKinds& kinds, std::size_t wanted, std::size_t wires) {
   std::size_t devices = 0;
   double states = 1;
   for (const auto& members : kinds.members) {
@@ -38,7 +25,7 @@ std::size_t most_replicas(const DeviceKinds& kinds, std::size_t wanted) {
     states *= static_cast<double>(members.size() + 1);
   }
   for (std::size_t replicas = std::min(wanted, devices); replicas > 1; --replicas) {
-    const double groups = count_groups(kinds, replicas);
+    const double groups = count_groups(kinds, replicas) * static_cast<double>(wires);
     if (groups <= kMostGroups && groups * states <= kMostCells) return replicas;
   }
   return 1;
@@ -55,31 +42,8 @@ ReplicaGroup required_of(const PlacementProblem& problem, const DeviceKinds& kin
   return required;
 }
 
-// The ends of stages that begin at each cut, for one group.
-std::vector<CutSet> ends_within(const GroupTable& table, std::size_t pieces, double period) {
-  std::vector<CutSet> ends(pieces, CutSet(pieces + 1));
-  std::size_t reach = 0;
-  for (std::size_t first = 0; first < pieces; ++first) {
-    reach = std::max(reach, first);
-    const auto within = [&](std::size_t end) {
-      return std::all_of(table.busy.begin(), table.busy.end(),
-                         [&](const auto& sums) { return sums[end] - sums[first] <= period; });
-    };
-    while (reach < pieces && within(reach + 1)) ++reach;
-    for (std::size_t end = first + 1; end <= reach; ++end) {
-      if (table.fits[first].has(end)) ends[first].add(end);
-    }
-  }
-  return ends;
-}
-
-bool can_begin(const HopLoad& in, std::uint64_t bytes, double period) {
-  return std::isfinite(in.round_trip) && bytes <= in.max_bytes &&
-         std::max({times(in.other, bytes), times(in.source_sending, bytes)}) <= period;
-}
-bool can_end(const HopLoad& out, std::uint64_t bytes, double period) {
-  return std::isfinite(out.round_trip) && bytes <= out.max_bytes &&
-         std::max({times(out.other, bytes), times(out.source_receiving, bytes)}) <= period;
+bool is_within(const FrontEndHop& hop, double period) {
+  return std::isfinite(hop.seconds) && std::max(hop.source, hop.other) <= period;
 }
 
 }  // namespace
@@ -89,9 +53,10 @@ PipelineTables::PipelineTables(const PlacementProblem& of, std::size_t wanted)
       pieces(of.pieces.size()),
       kinds(find_kinds(of)),
       states(kinds),
-      replicas(most_replicas(kinds, wanted)),
+      replicas(most_replicas(kinds, wanted, wire_count(of))),
       groups(make_groups(of, kinds, states, replicas)),
       required(required_of(of, kinds)) {
+  divide_by_wire();
   std::vector<std::vector<CutSet>> fits;  // by kind
   for (const auto& members : kinds.members) fits.push_back(fits_of(members.front()));
   for (const ReplicaGroup& group : groups) of_group.push_back(table_of(group, fits));
@@ -103,15 +68,56 @@ PipelineTables::PipelineTables(const PlacementProblem& of, std::size_t wanted)
       fit.push_back(states.has_room(from.state, to));
     }
   }
-  by_bytes.resize(pieces + 1);
-  std::iota(by_bytes.begin(), by_bytes.end(), std::size_t{0});
-  std::sort(by_bytes.begin(), by_bytes.end(),
-            [&](std::size_t a, std::size_t b) { return problem.cut_bytes[a] < problem.cut_bytes[b]; });
-  CutSet cuts(pieces + 1);
-  up_to.push_back(cuts);
-  for (const std::size_t cut : by_bytes) {
-    cuts.add(cut);
-    up_to.push_back(cuts);
+  sort_cuts();
+}
+
+void PipelineTables::sort_cuts() {
+  for (std::size_t wire = 0; wire < wire_count(problem); ++wire) {
+    std::vector<std::size_t>& order = by_bytes.emplace_back(pieces + 1);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return wire_bytes(problem, wire, a) < wire_bytes(problem, wire, b);
+    });
+    CutSet cuts(pieces + 1);
+    std::vector<CutSet>& sets = up_to.emplace_back();
+    sets.push_back(cuts);
+    for (const std::size_t cut : order) {
+      cuts.add(cut);
+      sets.push_back(cuts);
+    }
+  }
+}
+
+// Each group once for each wire in which it may send on, and at which cuts each hop takes that wire.
+void PipelineTables::divide_by_wire() {
+  const std::size_t wires = wire_count(problem);
+  if (wires == 1) return;
+  const std::vector<ReplicaGroup> all = std::exchange(groups, {});
+  std::vector<std::size_t> origin;
+  std::vector<std::vector<std::vector<CutSet>>> taken;  // [from][wire][to]
+  const std::vector<Replica> source = {{problem.source}};
+  for (std::size_t from = 0; from < all.size(); ++from) {
+    auto& sets = taken.emplace_back(wires, std::vector<CutSet>(all.size(), CutSet(pieces + 1)));
+    std::vector<bool> used(wires, false);
+    used[mean_hop_cost(problem, all[from].replicas, source, pieces).wire] = true;
+    for (std::size_t to = 0; to < all.size(); ++to) {
+      const std::vector<Replica> receivers = beside(all[from], all[to]);
+      for (std::size_t cut = 1; cut < pieces; ++cut) {
+        const std::size_t wire = mean_hop_cost(problem, all[from].replicas, receivers, cut).wire;
+        sets[wire][to].add(cut);
+        used[wire] = true;
+      }
+    }
+    for (std::size_t wire = 0; wire < wires; ++wire) {
+      if (!used[wire]) continue;
+      groups.push_back(all[from]);
+      groups.back().wire = wire;
+      origin.push_back(from);
+    }
+  }
+  for (std::size_t from = 0; from < groups.size(); ++from) {
+    auto& row = in_wire.emplace_back();
+    for (const std::size_t to : origin) row.push_back(taken[origin[from]][groups[from].wire][to]);
   }
 }
 
@@ -130,19 +136,22 @@ std::vector<Replica> PipelineTables::beside(const ReplicaGroup& taken, const Rep
 
 GroupTable PipelineTables::table_of(const ReplicaGroup& group,
                                     const std::vector<std::vector<CutSet>>& fits) const {
-  GroupTable table;
+  GroupTable table{.fits = {}, .load = StageLoad(problem, group.replicas)};
   table.mean.assign(pieces + 1, 0);
+  table.wires.resize(problem.wires.size());
   for (const Replica& replica : group.replicas) {
-    auto& sums = table.busy.emplace_back(pieces + 1, 0);
-    std::vector<double> mean(pieces + 1, 0);
+    double mean = 0;
     for (std::size_t piece = 0; piece < pieces; ++piece) {
       const PieceCost& cost = problem.cost[replica.device][piece];
-      const bool runs = std::isfinite(cost.seconds);
-      sums[piece + 1] = sums[piece] + (runs ? replica.share * cost.busy_seconds() : 0);
-      mean[piece + 1] = mean[piece] + (runs ? replica.share * cost.seconds : 0);
+      if (std::isfinite(cost.seconds)) mean += replica.share * cost.seconds;
+      table.mean[piece + 1] += mean;
     }
-    for (std::size_t cut = 0; cut <= pieces; ++cut) table.mean[cut] += mean[cut];
-    table.wake += replica.share * problem.devices[replica.device].wake;
+    const PlanDevice& device = problem.devices[replica.device];
+    for (std::size_t wire = 0; wire < table.wires.size(); ++wire) {
+      table.wires[wire].narrow += replica.share * device.wires[wire].narrow;
+      table.wires[wire].widen += replica.share * device.wires[wire].widen;
+    }
+    table.wake += replica.share * device.wake;
   }
   for (std::size_t kind = 0; kind < group.counts.size(); ++kind) {
     if (group.counts[kind] == 0) continue;
@@ -152,9 +161,8 @@ GroupTable PipelineTables::table_of(const ReplicaGroup& group,
       for (std::size_t first = 0; first < pieces; ++first) table.fits[first].keep(fits[kind][first]);
     }
   }
-  const std::vector<Replica> source = {{problem.source}};
-  table.in = load_of(problem, source, group.replicas);
-  table.out = load_of(problem, group.replicas, source);
+  table.request = request_to(problem, group.replicas);
+  table.answer = answer_from(problem, group.replicas);
   return table;
 }
 
@@ -177,15 +185,26 @@ std::vector<CutSet> PipelineTables::fits_of(std::size_t device) const {
   return fits;
 }
 
-// The cuts that a hop may lie at. `sending` and `receiving` are what the source's link does besides.
-const CutSet& PipelineTables::cuts_within(const HopLoad& hop, double period, double sending,
-                                          double receiving) const {
-  if (!std::isfinite(hop.round_trip)) return up_to.front();
+double PipelineTables::hop_seconds(std::size_t from, std::size_t to, std::size_t cut) const {
+  const std::size_t wire = groups[from].wire;
+  const double seconds = lamina::hop_seconds(hops[from][to], wire_bytes(problem, wire, cut));
+  if (problem.wires.empty()) return seconds;
+  const auto values = static_cast<double>(problem.wires[wire].values[cut]);
+  return seconds + values * (of_group[from].wires[wire].narrow + of_group[to].wires[wire].widen);
+}
+
+// `sending` and `receiving` are what the source's link does besides.
+HopCuts PipelineTables::cuts_within(std::size_t from, std::size_t to, double period, double sending,
+                                    double receiving) const {
+  const HopLoad& hop = hops[from][to];
+  const std::size_t wire = groups[from].wire;
+  const CutSet* const in_wire_of_from = in_wire.empty() ? &up_to[wire].back() : &in_wire[from][to];
+  if (!std::isfinite(hop.round_trip)) return {&up_to[wire].front(), in_wire_of_from};
   std::size_t low = 0;
-  std::size_t high = by_bytes.size();
+  std::size_t high = by_bytes[wire].size();
   while (low < high) {
     const std::size_t middle = (low + high) / 2;
-    const std::uint64_t bytes = problem.cut_bytes[by_bytes[middle]];
+    const std::uint64_t bytes = wire_bytes(problem, wire, by_bytes[wire][middle]);
     const bool fits = bytes <= hop.max_bytes && times(hop.other, bytes) <= period &&
                       times(hop.source_sending, bytes) + sending <= period &&
                       times(hop.source_receiving, bytes) + receiving <= period;
@@ -195,7 +214,7 @@ const CutSet& PipelineTables::cuts_within(const HopLoad& hop, double period, dou
       high = middle;
     }
   }
-  return up_to[low];
+  return {&up_to[wire][low], in_wire_of_from};
 }
 
 PeriodTables PipelineTables::within(double period, const Allowed& first, const Allowed& last) const {
@@ -205,21 +224,26 @@ PeriodTables PipelineTables::within(double period, const Allowed& first, const A
   double sending = kInfinity;
   double receiving = kInfinity;
   for (std::size_t group = 0; group < groups.size(); ++group) {
-    tables.ends.push_back(ends_within(of_group[group], pieces, period));
-    tables.begins[group] = first[group] && can_begin(of_group[group].in, problem.cut_bytes.front(), period);
-    tables.lasts[group] = last[group] && can_end(of_group[group].out, problem.cut_bytes.back(), period);
-    if (tables.begins[group])
-      sending = std::min(sending, times(of_group[group].in.source_sending, problem.cut_bytes.front()));
-    if (tables.lasts[group])
-      receiving = std::min(receiving, times(of_group[group].out.source_receiving, problem.cut_bytes.back()));
+    const GroupTable& of = of_group[group];
+    const std::size_t wire = groups[group].wire;
+    auto& ends = tables.ends.emplace_back();
+    for (std::size_t input = 0; input < wire_count(problem); ++input)
+      ends.push_back(of.load.ends_within(period, input, wire, of.fits));
+    tables.ends_of_any.push_back(ends.front());
+    for (std::size_t piece = 0; piece < pieces; ++piece) {
+      for (const auto& of_input : ends) tables.ends_of_any[group][piece].add(of_input[piece]);
+    }
+    tables.begins[group] = first[group] && is_within(of.request, period);
+    tables.lasts[group] = last[group] && is_within(of.answer, period) && of.answer.wire == wire;
+    if (tables.begins[group]) sending = std::min(sending, of.request.source);
+    if (tables.lasts[group]) receiving = std::min(receiving, of.answer.source);
   }
   for (std::size_t from = 0; from < groups.size(); ++from) {
     auto& row = tables.cuts.emplace_back();
     auto& row_of_the_first = tables.cuts_of_the_first.emplace_back();
-    const double own = times(of_group[from].in.source_sending, problem.cut_bytes.front());
     for (std::size_t to = 0; to < groups.size(); ++to) {
-      row.push_back(&cuts_within(hops[from][to], period, sending, receiving));
-      row_of_the_first.push_back(&cuts_within(hops[from][to], period, own, receiving));
+      row.push_back(cuts_within(from, to, period, sending, receiving));
+      row_of_the_first.push_back(cuts_within(from, to, period, of_group[from].request.source, receiving));
     }
   }
   return tables;
@@ -231,7 +255,7 @@ std::size_t PipelineTables::taken(std::size_t state) const {
   return devices;
 }
 
-std::size_t PipelineTables::group_of(const PlacedStage& stage) const {
+std::size_t PipelineTables::group_of(const PlacedStage& stage, std::size_t wire) const {
   std::vector<std::size_t> counts(kinds.members.size(), 0);
   for (const Replica& replica : stage.replicas) {
     for (std::size_t kind = 0; kind < counts.size(); ++kind) {
@@ -241,7 +265,8 @@ std::size_t PipelineTables::group_of(const PlacedStage& stage) const {
   }
   const std::size_t state = states.state_of(counts);
   return static_cast<std::size_t>(
-      std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return group.state == state; }) -
+      std::find_if(groups.begin(), groups.end(),
+                   [&](const auto& group) { return group.state == state && group.wire == wire; }) -
       groups.begin());
 }
 

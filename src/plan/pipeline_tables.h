@@ -4,8 +4,10 @@
 
 #include "plan/cost_model.h"
 #include "plan/cut_set.h"
+#include "plan/front_end_hop.h"
 #include "plan/hop_load.h"
 #include "plan/replica_groups.h"
+#include "plan/stage_load.h"
 
 #include <cstddef>
 #include <utility>
@@ -15,23 +17,34 @@ namespace lamina {
 
 // One group of devices.
 struct GroupTable {
-  std::vector<CutSet> fits;               // by first piece: ends within memory where all pieces can run
-  std::vector<std::vector<double>> busy;  // by replica: Σ of steady times before a cut, times its share
-  std::vector<double>
-      mean;         // Σ over the replicas of times before a cut by their shares, infinite ones left out
-  double wake = 0;  // mean over the shares
-  HopLoad in;       // from the source
-  HopLoad out;      // back to it
+  std::vector<CutSet> fits;  // by first piece: ends within memory where all pieces can run
+  StageLoad load;
+  // Means over the shares.
+  std::vector<double> mean = {};        // Σ of times before a cut, infinite ones left out
+  std::vector<WireSeconds> wires = {};  // by wire
+  double wake = 0;
+  FrontEndHop request = {};
+  FrontEndHop answer = {};
 };
 
 // By group: whether a pipeline may begin, or end, with it.
 using Allowed = std::vector<bool>;
 
+// The cuts that a hop may lie at: those that the links carry in time, of those where it takes the wire in
+// which `from` sends on.
+struct HopCuts {
+  const CutSet* in_time;
+  const CutSet* in_wire;
+  bool has(std::size_t cut) const { return in_time->has(cut) && in_wire->has(cut); }
+  std::uint64_t word(std::size_t index) const { return in_time->word(index) & in_wire->word(index); }
+};
+
 // Everything that depends on the period, the groups to begin with and those to end with.
 struct PeriodTables {
-  std::vector<std::vector<CutSet>> ends;                      // [group][first piece]
-  std::vector<std::vector<const CutSet*>> cuts;               // [from][to]
-  std::vector<std::vector<const CutSet*>> cuts_of_the_first;  // the same where `from` is the first stage
+  std::vector<std::vector<std::vector<CutSet>>> ends;   // [group][wire in which its input comes][first piece]
+  std::vector<std::vector<CutSet>> ends_of_any;         // [group][first piece]: whichever that wire is
+  std::vector<std::vector<HopCuts>> cuts;               // [from][to]
+  std::vector<std::vector<HopCuts>> cuts_of_the_first;  // the same where `from` is the first stage
   Allowed begins;
   Allowed lasts;
 };
@@ -48,25 +61,19 @@ struct PipelineTables {
   double stage_seconds(std::size_t group, std::size_t first, std::size_t end) const {
     return of_group[group].wake + of_group[group].mean[end] - of_group[group].mean[first];
   }
-  double hop_seconds(std::size_t from, std::size_t to, std::size_t cut) const {
-    return lamina::hop_seconds(hops[from][to], problem.cut_bytes[cut]);
-  }
-  double request_seconds(std::size_t group) const {
-    return lamina::hop_seconds(of_group[group].in, problem.cut_bytes.front());
-  }
-  double answer_seconds(std::size_t group) const {
-    return lamina::hop_seconds(of_group[group].out, problem.cut_bytes.back());
-  }
+  double hop_seconds(std::size_t from, std::size_t to, std::size_t cut) const;
+  double request_seconds(std::size_t group) const { return of_group[group].request.seconds; }
+  double answer_seconds(std::size_t group) const { return of_group[group].answer.seconds; }
   // Where a hop to `to` may lie after a stage of `from` with which the devices of `state` are taken.
-  const CutSet& cuts_after(const PeriodTables& allowed, std::size_t state, std::size_t from,
-                           std::size_t to) const {
+  const HopCuts& cuts_after(const PeriodTables& allowed, std::size_t state, std::size_t from,
+                            std::size_t to) const {
     const bool is_first = state == groups[from].state;
-    return is_first ? *allowed.cuts_of_the_first[from][to] : *allowed.cuts[from][to];
+    return is_first ? allowed.cuts_of_the_first[from][to] : allowed.cuts[from][to];
   }
   // Devices taken in a state.
   std::size_t taken(std::size_t state) const;
-  // The group that runs a stage.
-  std::size_t group_of(const PlacedStage& stage) const;
+  // The group that runs a stage and sends on in `wire`.
+  std::size_t group_of(const PlacedStage& stage, std::size_t wire) const;
   // The pipeline of these stages, the last one first: group and first piece of each.
   Placement placement_of(const std::vector<std::pair<std::size_t, std::size_t>>& stages) const;
 
@@ -80,14 +87,19 @@ struct PipelineTables {
   std::vector<GroupTable> of_group;
   std::vector<std::vector<HopLoad>> hops;     // [from][to]
   std::vector<std::vector<bool>> fit_beside;  // [from][to]: whether there are devices for both
-  std::vector<std::size_t> by_bytes;          // cuts, the one that the fewest bytes cross first
-  std::vector<CutSet> up_to;                  // the first n of them
+  // By wire, cuts, the one that the fewest bytes cross first, and the first n of them.
+  std::vector<std::vector<std::size_t>> by_bytes;
+  std::vector<std::vector<CutSet>> up_to;
+  std::vector<std::vector<CutSet>> in_wire;  // [from][to] where there are several wires: see HopCuts
 
  private:
+  void divide_by_wire();
+  void sort_cuts();
   GroupTable table_of(const ReplicaGroup& group, const std::vector<std::vector<CutSet>>& fits) const;
   std::vector<CutSet> fits_of(std::size_t device) const;
   std::vector<Replica> beside(const ReplicaGroup& taken, const ReplicaGroup& group) const;
-  const CutSet& cuts_within(const HopLoad& hop, double period, double sending, double receiving) const;
+  HopCuts cuts_within(std::size_t from, std::size_t to, double period, double sending,
+                      double receiving) const;
 };
 
 }  // namespace lamina

@@ -12,6 +12,25 @@ namespace lamina {
 
 namespace {
 
+void expect_wires(const PlacementProblem& problem) {
+  const std::size_t cuts = problem.pieces.size() + 1;
+  for (const PlanWire& wire : problem.wires) {
+    if (wire.bytes.size() != cuts || wire.values.size() != cuts || wire.allowed.size() != cuts)
+      fail(ErrorCode::invalid_argument, "wire format '{}' lacks figures", wire.format);
+  }
+  for (std::size_t cut = 0; cut < cuts; ++cut) {
+    const auto allowed = [&](const PlanWire& wire) { return bool{wire.allowed[cut]}; };
+    if (!problem.wires.empty() && std::none_of(problem.wires.begin(), problem.wires.end(), allowed))
+      fail(ErrorCode::invalid_argument, "nothing may cross cut {} in any wire format", cut);
+  }
+  for (const PlanDevice& device : problem.devices) {
+    const auto sound = [](const WireSeconds& wire) { return wire.narrow >= 0 && wire.widen >= 0; };
+    if (device.wires.size() != problem.wires.size() ||
+        !std::all_of(device.wires.begin(), device.wires.end(), sound))
+      fail(ErrorCode::invalid_argument, "device '{}' lacks times of wire formats", device.name);
+  }
+}
+
 void expect_every_piece_runs(const PlacementProblem& problem) {
   for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
     const bool runs = std::any_of(problem.cost.begin(), problem.cost.end(),
@@ -44,6 +63,13 @@ void expect_sound(const PlacementProblem& problem) {
       fail(ErrorCode::invalid_argument, "device '{}' wakes in {} s", problem.devices[i].name,
            problem.devices[i].wake);
     }
+    const MessageSeconds& messages = problem.devices[i].messages;
+    const bool messages_sound =
+        messages.send >= 0 && messages.send_byte >= 0 && messages.receive >= 0 && messages.receive_byte >= 0;
+    if (!messages_sound || !(problem.devices[i].threads > 0) || !(problem.devices[i].processors >= 0)) {
+      fail(ErrorCode::invalid_argument, "device '{}' has figures of messages or processors that are none",
+           problem.devices[i].name);
+    }
     for (const PieceCost& cost : problem.cost[i]) {
       if (std::isnan(cost.seconds) || cost.seconds < 0 || !(cost.busy_seconds() >= 0)) {
         fail(ErrorCode::invalid_argument, "device '{}' has a time of {} s", problem.devices[i].name,
@@ -58,6 +84,7 @@ void expect_sound(const PlacementProblem& problem) {
       }
     }
   }
+  expect_wires(problem);
   expect_every_piece_runs(problem);
 }
 

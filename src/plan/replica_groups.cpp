@@ -22,6 +22,8 @@ bool can_be_exchanged(const PlacementProblem& problem, std::size_t a, std::size_
   const PlanDevice& x = problem.devices[a];
   const PlanDevice& y = problem.devices[b];
   if (x.memory_budget != y.memory_budget || x.wake != y.wake || x.required != y.required) return false;
+  if (x.wires != y.wires || x.messages != y.messages) return false;
+  if (x.threads != y.threads || x.processors != y.processors) return false;
   const auto& costs = problem.cost[a];
   if (!std::equal(costs.begin(), costs.end(), problem.cost[b].begin(),
                   [](const PieceCost& one, const PieceCost& other) { return same(one, other); })) {
@@ -99,6 +101,20 @@ bool StateSpace::holds(std::size_t state, const ReplicaGroup& group) const {
     if (count(state, kind) < group.counts[kind]) return false;
   }
   return true;
+}
+
+double count_groups(const DeviceKinds& kinds, std::size_t largest) {
+  std::vector<double> ways(largest + 1, 0);
+  ways[0] = 1;
+  for (const auto& members : kinds.members) {
+    std::vector<double> next(largest + 1, 0);
+    for (std::size_t sum = 0; sum <= largest; ++sum) {
+      for (std::size_t count = 0; count <= std::min(sum, members.size()); ++count)
+        next[sum] += ways[sum - count];
+    }
+    ways = std::move(next);
+  }
+  return std::accumulate(ways.begin() + 1, ways.end(), 0.0);
 }
 
 void for_each_group(const DeviceKinds& kinds, std::size_t largest,

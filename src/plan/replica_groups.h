@@ -17,6 +17,8 @@ struct DeviceKinds {
 
 DeviceKinds find_kinds(const PlacementProblem& problem);
 
+// How many sets of 1 to `largest` devices there are, equal ones counted.
+double count_groups(const DeviceKinds& kinds, std::size_t largest);
 // Calls `visit` with the counts of every set of 1 to `largest` devices, equal ones counted.
 void for_each_group(const DeviceKinds& kinds, std::size_t largest,
                     const std::function<void(const std::vector<std::size_t>& counts)>& visit);
@@ -26,6 +28,7 @@ void for_each_group(const DeviceKinds& kinds, std::size_t largest,
 struct ReplicaGroup {
   std::vector<std::size_t> counts;  // by kind
   std::size_t state = 0;            // of these counts, see StateSpace
+  std::size_t wire = 0;             // in which it sends on: a group counts once for each that it may use
   // The first devices of each kind; where the group has several of one kind, all have the same share.
   std::vector<Replica> replicas;
 };

@@ -168,8 +168,12 @@ class Simulator {
     const std::size_t to =
         back ? problem_.source : placement_->stages[batch.stage].replicas[turns_[batch.stage].next()].device;
     const std::size_t cut = back ? problem_.pieces.size() : placement_->stages[batch.stage].first_piece;
-    const HopCost hop = hop_cost(problem_of(batch), from, to, cut);
-    const double seconds = hop.transfer;
+    const std::size_t wire = back ? placement_->return_wire : *placement_->stages[batch.stage].wire;
+    const HopCost hop = mean_hop_cost(problem_of(batch), {{from}}, {{to}}, cut, wire);
+    // The front end narrows requests before it sends them and widens answers; workers do both as they
+    // compute.
+    const bool requested = batch.stage == 0;
+    const double seconds = hop.transfer + (requested ? hop.narrow : 0) + (back ? hop.widen : 0);
     double begin = now_;
     if (from == to) {
       double& free = back ? devices_[from].returning : devices_[from].entering;
@@ -190,13 +194,22 @@ class Simulator {
     const PlacementProblem& problem = problem_of(batch);
     Device& device = devices_[batch.device];
     const bool idle = device.computing <= now_;
+    // At work, whichever is the longer: the thread that computes, or all that its processors have to do.
     double seconds = 0;
+    double processors = 0;
     for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
       const PieceCost& cost = problem.cost[batch.device][piece];
       seconds += idle ? cost.seconds : cost.busy_seconds();
+      processors += piece_work(problem, batch.device, piece).processors;
     }
     const double spread = options_.spread ? options_.spread(stage, batch.device) : 0;
     if (spread > 0) seconds *= std::lognormal_distribution<double>(0, spread)(random_);
+    const bool last = batch.stage + 1 == placement_->stages.size();
+    const std::size_t out = last ? placement_->return_wire : *placement_->stages[batch.stage + 1].wire;
+    const StageWork input = input_work(problem, batch.device, *stage.wire, stage.first_piece);
+    const StageWork output = output_work(problem, batch.device, out, stage.end_piece);
+    seconds += input.computing + output.computing;
+    if (!idle) seconds = std::max(seconds, processors + input.processors + output.processors);
     if (idle) seconds += problem_.devices[batch.device].wake;
     device.computing = std::max(now_, device.computing) + seconds;
     result_.busy[batch.device].computing += seconds;

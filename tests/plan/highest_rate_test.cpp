@@ -90,21 +90,25 @@ TEST_P(HighestRate, EqualsBruteForce) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Random, HighestRate,
-                         testing::Values(Case{{.tightness = 10}, 1, false, 1, 1000},
-                                         Case{{.tightness = 1}, 1, false, 2, 1000},
-                                         Case{{.tightness = 0.5}, 1, true, 3, 1000},
-                                         Case{{.tightness = 1, .forbidden = 0.2}, 1, true, 4, 1000},
-                                         Case{{.tightness = 10}, 4, false, 5, 300},
-                                         Case{{.tightness = 1}, 3, true, 6, 300},
-                                         Case{{.tightness = 1, .forbidden = 0.2}, 2, true, 7, 300}));
+INSTANTIATE_TEST_SUITE_P(
+    Random, HighestRate,
+    testing::Values(Case{{.tightness = 10}, 1, false, 1, 1000}, Case{{.tightness = 1}, 1, false, 2, 1000},
+                    Case{{.tightness = 0.5}, 1, true, 3, 1000},
+                    Case{{.tightness = 1, .forbidden = 0.2}, 1, true, 4, 1000},
+                    Case{{.tightness = 10}, 4, false, 5, 300}, Case{{.tightness = 1}, 3, true, 6, 300},
+                    Case{{.tightness = 1, .forbidden = 0.2}, 2, true, 7, 300},
+                    Case{{.tightness = 2, .wires = 2}, 1, false, 8, 1000},
+                    Case{{.tightness = 2, .messages = true}, 1, true, 9, 1000},
+                    Case{{.tightness = 2, .wires = 3, .messages = true}, 1, true, 10, 1000},
+                    Case{{.tightness = 2, .wires = 2, .messages = true}, 3, true, 11, 300}));
 
 // Links so slow that requests, answers and the source's own stage crowd its link.
 TEST(HighestRate, EqualsBruteForceWhereTheSourcesLinkIsTheBottleneck) {
   std::mt19937 random(8);
   int in_the_middle = 0;
   for (int i = 0; i < 1000; ++i) {
-    PlacementProblem problem = random_problem(random, {.tightness = 3, .forbidden = 0.3});
+    PlacementProblem problem = random_problem(
+        random, {.tightness = 3, .forbidden = 0.3, .wires = i % 2 == 0 ? 2U : 0U, .messages = i % 5 == 0});
     for (auto& row : problem.links) {
       for (LinkCost& link : row) link.bandwidth /= 10;
     }

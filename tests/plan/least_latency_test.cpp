@@ -46,6 +46,10 @@ TEST(LeastLatency, EqualsBruteForceWhereSomePiecesCannotRunEverywhere) {
   expect_exact({.tightness = 1, .forbidden = 0.3}, 4, 1000);
 }
 
+TEST(LeastLatency, EqualsBruteForceWhereHopsChooseTheirWireFormats) {
+  expect_exact({.tightness = 1, .wires = 3}, 6, 1000);
+}
+
 TEST(LeastLatency, BeyondItsBoundSaysHowFarFromBestItMayBe) {
   std::mt19937 random(5);
   for (int i = 0; i < 300; ++i) {

@@ -14,9 +14,39 @@ namespace lamina {
 struct RandomProblemOptions {
   std::size_t max_devices = 4;
   std::size_t max_pieces = 6;
-  double tightness = 1;  // memory budgets around this share of what all pieces need
-  double forbidden = 0;  // share of pieces that can't run on a device
+  double tightness = 1;   // memory budgets around this share of what all pieces need
+  double forbidden = 0;   // share of pieces that can't run on a device
+  std::size_t wires = 0;  // formats besides the plain one
+  bool messages = false;  // that take processors, of which devices have few
 };
+
+// Formats that make values narrow for some time, each allowed at some cuts; the plain one, first, at all.
+inline void add_wires(PlacementProblem& problem, std::size_t wires, std::mt19937& random) {
+  const auto real = [&](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random);
+  };
+  const std::size_t cuts = problem.cut_bytes.size();
+  for (std::size_t wire = 0; wire <= wires; ++wire) {
+    PlanWire& added = problem.wires.emplace_back(PlanWire{std::to_string(wire), problem.cut_bytes, {}, {}});
+    for (std::size_t cut = 0; cut < cuts; ++cut) {
+      if (wire > 0) added.bytes[cut] = static_cast<std::uint64_t>(real(0.1, 0.8) * double(added.bytes[cut]));
+      added.values.push_back(wire > 0 ? problem.cut_bytes[cut] : 0);
+      added.allowed.push_back(wire == 0 || real(0, 1) < 0.7);
+    }
+    for (PlanDevice& device : problem.devices) device.wires.push_back({real(0, 1e-3), real(0, 1e-3)});
+  }
+}
+
+inline void add_messages(PlacementProblem& problem, std::mt19937& random) {
+  const auto real = [&](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random);
+  };
+  for (PlanDevice& device : problem.devices) {
+    device.threads = real(0.5, 3);
+    device.processors = real(0, 1) < 0.3 ? 0 : real(0.5, 4);
+    device.messages = {real(0, 0.3), real(0, 1e-3), real(0, 0.3), real(0, 1e-3)};
+  }
+}
 
 inline PlacementProblem random_problem(std::mt19937& random, const RandomProblemOptions& options) {
   const auto pick = [&](std::size_t low, std::size_t high) {
@@ -54,6 +84,8 @@ inline PlacementProblem random_problem(std::mt19937& random, const RandomProblem
     for (std::size_t to = 0; to < devices; ++to) links.push_back({real(0, 0.5), real(100, 10000)});
   }
   problem.source = pick(0, devices - 1);
+  if (options.wires > 0) add_wires(problem, options.wires, random);
+  if (options.messages) add_messages(problem, random);
   return problem;
 }
 

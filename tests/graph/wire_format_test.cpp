@@ -1,4 +1,4 @@
-#include "cluster/wire_format.h"
+#include "graph/wire_format.h"
 
 #include "base/error.h"
 #include "base/file.h"

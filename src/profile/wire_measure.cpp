@@ -1,4 +1,4 @@
-#include "cluster/wire_measure.h"
+#include "profile/wire_measure.h"
 
 #include "base/clock.h"
 #include "profile/statistics.h"

@@ -1,7 +1,7 @@
 // What narrowing and widening take on this machine.
 #pragma once
 
-#include "cluster/wire_format.h"
+#include "graph/wire_format.h"
 #include "graph/tensor.h"
 
 #include <cstdint>

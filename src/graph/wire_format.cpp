@@ -1,7 +1,7 @@
-#include "cluster/wire_format.h"
+#include "graph/wire_format.h"
 
 #include "base/error.h"
-#include "cluster/wire_kernels.h"
+#include "graph/wire_kernels.h"
 
 #include <array>
 #include <memory>

@@ -1,4 +1,4 @@
-#include "cluster/wire_kernels.h"
+#include "graph/wire_kernels.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,6 +1,7 @@
 #include "plan/highest_rate.h"
 
 #include "base/error.h"
+#include "plan/many_machines.h"
 #include "plan/pipeline_search.h"
 #include "plan/problem_check.h"
 
@@ -34,9 +35,9 @@ void expect_small_enough(const PlacementProblem& problem) {
   expect_sound(problem);
   if (PipelineSearch::is_small_enough(problem)) return;
   fail(ErrorCode::unsupported,
-       "{} pieces on {} machines are too many to plan a rate for: up to 16 different machines, or more that "
-       "are "
-       "equal in all figures; 'avoid={{…}}' leaves machines out",
+       "{} pieces on {} machines are too many for the least latency at a rate: up to 16 different machines, "
+       "or "
+       "more that are equal in all figures; 'avoid={{…}}' leaves machines out",
        problem.pieces.size(), problem.devices.size());
 }
 
@@ -48,8 +49,11 @@ void expect_small_enough(const PlacementProblem& problem) {
 
 }  // namespace
 
+bool is_exact_for_rates(const PlacementProblem& problem) { return PipelineSearch::is_small_enough(problem); }
+
 PlannedPlacement find_highest_rate(const PlacementProblem& problem, const RateOptions& options) {
-  expect_small_enough(problem);
+  expect_sound(problem);
+  if (!is_exact_for_rates(problem)) return find_rate_of_many(problem, options);
   const PipelineSearch search(problem, options.replicas);
   const Deadline deadline(options.time_limit);
   const auto find = [&](double period) {

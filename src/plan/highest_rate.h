@@ -18,15 +18,20 @@ struct RateOptions {
   Clock::duration time_limit = std::chrono::seconds(10);
 };
 
+// Whether rates on these machines can be planned exactly: few of different kinds.
+bool is_exact_for_rates(const PlacementProblem& problem);
+
 // Every machine runs at most one stage (docs/decisions/0007). Of the placements of least period the one of
 // least latency. In the answer `lower_bound` is a period that no such placement goes below.
 //
-// Throws as find_least_latency() does; Error(resource_exhausted) where nothing keeps the latency;
-// Error(unsupported) for more than 16 different machines.
+// For more than some 16 different machines it is the best found, with the bound (many_machines.h).
+//
+// Throws as find_least_latency() does; Error(resource_exhausted) where nothing keeps the latency.
 PlannedPlacement find_highest_rate(const PlacementProblem& problem, const RateOptions& options);
 
 // The placement of least latency that answers every `period` seconds, of at most options.devices machines;
-// nothing where there is none. Error(deadline_exceeded) past the time limit.
+// nothing where there is none. Error(deadline_exceeded) past the time limit, Error(unsupported) for more than
+// 16 different machines.
 std::optional<Placement> find_least_latency_within(const PlacementProblem& problem, double period,
                                                    const RateOptions& options);
 

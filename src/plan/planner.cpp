@@ -127,7 +127,12 @@ std::optional<Placement> find_placement(const PlacementProblem& problem, const P
 
 std::vector<Placement> find_pareto_front(const PlacementProblem& problem, const PlanningRequest& request) {
   std::vector<Placement> front = {find_fastest(problem, demands_of(request)).placement};
-  const double shortest = find_highest_rate_within(problem, request).placement.period;
+  Placement highest = find_highest_rate_within(problem, request).placement;
+  const double shortest = highest.period;
+  if (!is_exact_for_rates(problem)) {
+    if (front.back().period > shortest) front.push_back(std::move(highest));
+    return front;
+  }
   while (front.back().period * (1 - kParetoStep) > shortest) {
     auto next = find_least_latency_within(problem, front.back().period * (1 - kParetoStep),
                                           rate_options(demands_of(request)));

@@ -45,7 +45,8 @@ std::vector<PlannedPlacement> find_placements(const PlacementProblem& problem,
 std::optional<Placement> find_placement(const PlacementProblem& problem, const PlanningRequest& request);
 
 // Placements of which none is both faster and of higher rate, from least latency to highest rate. Periods
-// fall by 2 % at least from one to the next.
+// fall by 2 % at least from one to the next. On too many different machines (is_exact_for_rates()) the two
+// ends alone.
 std::vector<Placement> find_pareto_front(const PlacementProblem& problem, const PlanningRequest& request);
 
 }  // namespace lamina

@@ -18,6 +18,8 @@ struct RandomProblemOptions {
   double forbidden = 0;   // share of pieces that can't run on a device
   std::size_t wires = 0;  // formats besides the plain one
   bool messages = false;  // that take processors, of which devices have few
+  std::size_t least_devices = 1;
+  std::size_t least_pieces = 1;
 };
 
 // Formats that make values narrow for some time, each allowed at some cuts; the plain one, first, at all.
@@ -56,8 +58,8 @@ inline PlacementProblem random_problem(std::mt19937& random, const RandomProblem
     return std::uniform_real_distribution<double>(low, high)(random);
   };
   PlacementProblem problem;
-  const std::size_t devices = pick(1, options.max_devices);
-  const std::size_t pieces = pick(1, options.max_pieces);
+  const std::size_t devices = pick(options.least_devices, options.max_devices);
+  const std::size_t pieces = pick(options.least_pieces, options.max_pieces);
   std::uint64_t all = 0;
   for (std::size_t piece = 0; piece < pieces; ++piece)
     problem.pieces.push_back({"piece" + std::to_string(piece)});

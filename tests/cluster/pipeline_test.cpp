@@ -306,7 +306,8 @@ TEST_F(Pipeline, LinksAreMeasuredOverTheTransportThatServes) {
   start_worker({});
   start_worker({});
   const Link link = WorkerClient(workers_[0]->address(), {})
-                        .measure_link(workers_[1]->address(), 20, 0.05, milliseconds(1));
+                        .measure_link(workers_[1]->address(), 20, 0.05, milliseconds(1))
+                        .link;
   EXPECT_GT(link.round_trip_min, 0);
   EXPECT_LE(link.round_trip_min, link.round_trip_mean);
   EXPECT_LE(link.round_trip_mean, link.round_trip_max);

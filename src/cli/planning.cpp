@@ -89,8 +89,9 @@ std::vector<std::int64_t> wanted_sizes(const Benchmark& benchmark, const std::st
 // Where none keeps what is asked for, the Error says which demands are in each other's way.
 std::vector<Plan> plans_of(PlanningProblem& one, const std::string& source,
                            const std::vector<std::vector<std::string>>& layers,
-                           const Constraints& constraints) {
-  const PlacementProblem free = make_problem(one.benchmark, source);
+                           const Constraints& constraints, WireChoice* wires) {
+  PlacementProblem free = make_problem(one.benchmark, source);
+  if (wires != nullptr) wires->add_to(free);
   one.problem = free;
   apply_constraints(constraints, layers, one.problem);
   one.request.time_limits = time_limits(constraints, one.problem);

@@ -93,6 +93,10 @@ class Machines(contextlib.AbstractContextManager):
     def address(self, name: str) -> str:
         return f"{self.addresses[name]}:{PORT}"
 
+    def inside(self, name: str) -> list[str]:
+        """Words before a command that is to run on a machine's network (not under its share of the processors)."""
+        return ["ip", "netns", "exec", f"{self.mark}-{list(self.addresses).index(name)}"]
+
     def __enter__(self) -> "Machines":
         if os.geteuid() != 0:
             sys.exit("network namespaces and control groups need root")

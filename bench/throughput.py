@@ -69,7 +69,7 @@ def balanced_cuts(benchmark: dict) -> list[int]:
 def first_devices(benchmark: dict, count: int) -> dict:
     """The benchmark as if only the first machines had been there."""
     fewer = dict(benchmark)
-    for key in ("devices", "measurements", "wake", "fusion", "steady_fusion"):
+    for key in ("devices", "measurements", "wake", "fusion", "steady_fusion", "messages", "formats"):
         fewer[key] = benchmark[key][:count]
     fewer["links"] = [row[:count] for row in benchmark["links"][:count]]
     return fewer
@@ -196,7 +196,8 @@ def main() -> None:
         whole = scratch / "model"
         command(LAMINA, "slice", folder / "model.keras", "-o", whole)
         devices = scratch / "devices.toml"
-        devices.write_text("".join(f'[[device]]\nname = "{name}"\naddress = "{machines.address(name)}"\n' for name in NAMES))
+        devices.write_text("".join(f'[[device]]\nname = "{name}"\naddress = "{machines.address(name)}"\n'
+                                   f'cpus = {options.cpus}\n' for name in NAMES))
         command(LAMINA, "benchmark", whole, "--devices", devices)
         benchmark = json.loads((whole / "benchmark.json").read_text())
         pipelines = {}

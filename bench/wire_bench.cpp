@@ -7,10 +7,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cluster/process_memory.h"
-#include "graph/wire_format.h"
-#include "profile/wire_measure.h"
 #include "graph/npy.h"
+#include "graph/wire_format.h"
 #include "profile/statistics.h"
+#include "profile/wire_measure.h"
 
 #include <algorithm>
 #include <array>

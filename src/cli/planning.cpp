@@ -89,15 +89,21 @@ std::vector<std::int64_t> wanted_sizes(const Benchmark& benchmark, const std::st
 // Where none keeps what is asked for, the Error says which demands are in each other's way.
 std::vector<Plan> plans_of(PlanningProblem& one, const std::string& source,
                            const std::vector<std::vector<std::string>>& layers,
-                           const Constraints& constraints) {
-  const PlacementProblem free = make_problem(one.benchmark, source);
+                           const Constraints& constraints, WireChoice* wires) {
+  PlacementProblem free = make_problem(one.benchmark, source);
+  if (wires != nullptr) wires->add_to(free);
   one.problem = free;
   apply_constraints(constraints, layers, one.problem);
   one.request.time_limits = time_limits(constraints, one.problem);
   std::vector<Plan> plans;
   try {
-    for (const PlannedPlacement& found : find_placements(one.problem, one.request))
-      plans.push_back(make_plan(one.benchmark, source, one.request.objective, found));
+    bool accepted = true;
+    for (const PlannedPlacement& found : find_placements(one.problem, one.request)) {
+      plans.push_back(make_plan(one.benchmark, source, one.request.objective, found, one.problem));
+      if (wires != nullptr) accepted = wires->accept(plans.back(), found.placement) && accepted;
+    }
+    // Some hop has to be wider.
+    if (!accepted) return plans_of(one, source, layers, constraints, wires);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::resource_exhausted && error.code() != ErrorCode::out_of_memory) throw;
     const std::string conflict = explain_conflict(free, layers, constraints, one.request);
@@ -144,6 +150,20 @@ void PlanArguments::add_to(CLI::App& command) {
   command.add_option("--time-limit", time_limit, "seconds to look for the best plan and its proof")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
+  command
+      .add_option(
+          "--wire", wire.wire,
+          "format of tensors between machines; auto: for each hop the one that is there soonest, of those "
+          "that keep the answers")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"f32", "bf16", "f16", "int8", "lz4", "auto"}));
+  command.add_option("--calibration", wire.calibration,
+                     "an .npy for each input, to try wire formats on; random values without it");
+  command
+      .add_option("--wire-tolerance", wire.tolerance,
+                  "greatest difference that wire formats may make, relative to the largest output")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
 }
 
 Planned make_plans(const SlicedModel& model, const Benchmark& benchmark, const std::string& source,
@@ -153,13 +173,15 @@ Planned make_plans(const SlicedModel& model, const Benchmark& benchmark, const s
   Planned planned;
   planned.request = request_of(arguments, benchmark.devices.size(), top);
   const bool joins = !arguments.batch.empty();
+  std::optional<WireChoice> wires;
+  if (arguments.wire.wire != "f32") wires.emplace(arguments.wire, model, benchmark);
   std::optional<Error> first_error;
   for (const std::int64_t batch : wanted_sizes(benchmark, arguments.batch)) {
     if (joins && batch > 1) check_rows_apart(model.graph);
     try {
       PlanningProblem one{at_batch(benchmark, batch), {}, planned.request};
       if (joins) one.request.period *= static_cast<double>(batch);
-      std::vector<Plan> plans = plans_of(one, source, layers, constraints);
+      std::vector<Plan> plans = plans_of(one, source, layers, constraints, wires ? &*wires : nullptr);
       if (joins && batch > 1) join_requests(plans, planned.request.deadline);
       planned.plans.insert(planned.plans.end(), plans.begin(), plans.end());
       planned.by_batch.emplace(batch, std::move(one));

@@ -1,6 +1,7 @@
 // Planning as commands share it.
 #pragma once
 
+#include "cli/wire_choice.h"
 #include "deploy/fleet.h"
 #include "deploy/rehearsal.h"
 #include "plan/plan.h"
@@ -25,6 +26,7 @@ struct PlanArguments {
   std::string replicas = "1";
   std::string batch;  // "8" or "1..64": sizes to join requests into; empty: the benchmark's first, not joined
   double time_limit = 10;
+  WireArguments wire;
   void add_to(CLI::App& command);
 };
 

@@ -28,7 +28,7 @@ struct PredictOptions {
   std::vector<std::string> outputs;
   std::string engine = "openvino";
   std::string precision = "f32";
-  double tolerance = 0.01;
+  double tolerance = kTolerance;
   int threads = 0;
   int repeat = 1;
   std::string classes;

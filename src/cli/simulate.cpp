@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/commands.h"
-#include "plan/plan.h"
+#include "plan/plan_wires.h"
 #include "plan/planner.h"
 #include "plan/problem.h"
 #include "profile/statistics.h"
@@ -98,7 +98,8 @@ void run(const Options& options) {
   const Plan plan = options.plan.empty() ? load_plan(options.directory) : read_plan(options.plan);
   const Benchmark every_size = load_benchmark(options.directory);
   const Benchmark benchmark = at_batch(every_size, plan.batch);
-  const PlacementProblem problem = make_problem(benchmark, plan.source);
+  PlacementProblem problem = make_problem(benchmark, plan.source);
+  add_wires(problem, benchmark, plan);
   const Placement placement = placement_of(plan, benchmark, problem);
   const double rate = options.rate.empty() ? 0.8 * joined_requests(plan) / placement.period
                                            : parse_rate(options.rate, "--rate");

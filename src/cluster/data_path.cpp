@@ -1,5 +1,6 @@
 #include "cluster/data_path.h"
 
+#include "base/processor_clock.h"
 #include "cluster/status.h"
 
 #include <utility>
@@ -14,6 +15,16 @@ namespace {
 
 // Registered by hand, for messages of plain bytes.
 constexpr const char* kMethod = "/lamina.v1.Data/Frames";
+constexpr std::uint64_t kMostAnswerBytes = 1024;
+
+// What the answer to an echo says; 0 where it is none.
+double processor_seconds_of(const grpc::ByteBuffer& answer) {
+  try {
+    return decode_frame(answer, kMostAnswerBytes).header.processor_seconds();
+  } catch (const Error&) {
+    return 0;
+  }
+}
 
 }  // namespace
 
@@ -39,7 +50,9 @@ grpc::Status DataService::serve(grpc::ServerContext*,
       Frame frame = decode_frame(bytes, max_frame_bytes_);
       bytes.Clear();
       if (frame.header.echo()) {
-        stream->Write(encode_frame(Frame{}));
+        Frame answer;
+        answer.header.set_processor_seconds(processor_seconds());
+        stream->Write(encode_frame(std::move(answer)));
       } else {
         receive_(std::move(frame));
       }
@@ -76,7 +89,9 @@ void DataLink::close() {
 void DataLink::read_until_end() {
   grpc::ByteBuffer answer;
   while (stream_->Read(&answer)) {
+    const double seconds = processor_seconds_of(answer);
     const std::lock_guard lock(state_mutex_);
+    peer_processor_seconds_ = seconds;
     ++answers_;
     answered_.notify_all();
   }
@@ -115,7 +130,7 @@ void DataLink::send(Frame frame) {
   }
 }
 
-void DataLink::echo(const std::vector<Tensor>& tensors, std::chrono::milliseconds limit) {
+double DataLink::echo(const std::vector<Tensor>& tensors, std::chrono::milliseconds limit) {
   std::uint64_t before = 0;
   {
     const std::lock_guard lock(state_mutex_);
@@ -127,7 +142,7 @@ void DataLink::echo(const std::vector<Tensor>& tensors, std::chrono::millisecond
   send(std::move(frame));
   std::unique_lock lock(state_mutex_);
   answered_.wait_for(lock, limit, [&] { return answers_ > before || ended_; });
-  if (answers_ > before) return;
+  if (answers_ > before) return peer_processor_seconds_;
   fail(ended_ ? ErrorCode::unavailable : ErrorCode::deadline_exceeded, "'{}' did not answer an echo",
        address_);
 }

@@ -53,7 +53,8 @@ class DataLink {
   // Ends the stream; a send() that waits returns with its Error. `broken` is not called.
   void close();
   // Sends an echo frame with `tensors` and waits for its answer. Used for measuring, by one thread at a time.
-  void echo(const std::vector<Tensor>& tensors, std::chrono::milliseconds limit);
+  // Returns the seconds of processors that the other process has taken so far.
+  double echo(const std::vector<Tensor>& tensors, std::chrono::milliseconds limit);
 
  private:
   void read_until_end();
@@ -66,7 +67,8 @@ class DataLink {
   std::mutex write_mutex_;
   mutable std::mutex state_mutex_;
   std::condition_variable answered_;
-  std::uint64_t answers_ = 0;  // echoes that came back
+  std::uint64_t answers_ = 0;          // echoes that came back
+  double peer_processor_seconds_ = 0;  // that the last of them said
   bool ended_ = false;
   bool closing_ = false;
   std::thread reader_;

@@ -3,8 +3,8 @@
 
 #include "cluster/orchestrator.h"
 #include "cluster/security.h"
-#include "graph/wire_format.h"
 #include "graph/graph.h"
+#include "graph/wire_format.h"
 
 #include <chrono>
 #include <cstdint>

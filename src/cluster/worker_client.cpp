@@ -39,7 +39,9 @@ WorkerDescription WorkerClient::describe(std::chrono::milliseconds limit) {
   request.set_protocol(kProtocolVersion);
   v1::Description reply;
   throw_if_failed(stub_->Describe(&context, request, &reply), peer());
-  return {{reply.name(), address_, reply.threads(), reply.memory(), reply.free_memory()}, reply.engine()};
+  DeviceInfo device{reply.name(), address_, reply.threads(), reply.memory(), reply.free_memory()};
+  device.processors = reply.processors();
+  return {std::move(device), reply.engine()};
 }
 
 void WorkerClient::send_missing_blobs(const Graph& graph, const std::vector<std::string>& hashes) {
@@ -123,8 +125,8 @@ PieceTime WorkerClient::measure(const std::string& stage, std::int64_t batch, co
           reply.activation_bytes(), reply.weight_bytes(), reply.steady()};
 }
 
-Link WorkerClient::measure_link(const std::string& to, int pings, double seconds,
-                                std::chrono::microseconds pause) {
+LinkTimes WorkerClient::measure_link(const std::string& to, int pings, double seconds,
+                                     std::chrono::microseconds pause) {
   grpc::ClientContext context;
   set_deadline(context, kLong);
   v1::LinkRequest request;
@@ -134,7 +136,8 @@ Link WorkerClient::measure_link(const std::string& to, int pings, double seconds
   request.set_pause_microseconds(static_cast<int>(pause.count()));
   v1::LinkReply reply;
   throw_if_failed(stub_->MeasureLink(&context, request, &reply), peer());
-  return {reply.round_trip_min(), reply.round_trip_mean(), reply.round_trip_max(), reply.bandwidth()};
+  return {{reply.round_trip_min(), reply.round_trip_mean(), reply.round_trip_max(), reply.bandwidth()},
+          {reply.send(), reply.send_byte(), reply.receive(), reply.receive_byte()}};
 }
 
 WireTime WorkerClient::measure_wire(WireFormat format, std::uint64_t bytes) {

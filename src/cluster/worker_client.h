@@ -1,11 +1,12 @@
 // The calls to a worker, for whoever measures, loads or connects it.
 #pragma once
 
+#include "cluster/link_measure.h"
 #include "cluster/security.h"
-#include "profile/wire_measure.h"
 #include "graph/graph.h"
 #include "profile/benchmark.h"
 #include "profile/measure.h"
+#include "profile/wire_measure.h"
 #include "worker.grpc.pb.h"
 
 #include <chrono>
@@ -51,8 +52,8 @@ class WorkerClient {
                    LoadCost* cost = nullptr);
   void unload(const std::string& stage);
   PieceTime measure(const std::string& stage, std::int64_t batch, const MeasureOptions& options);
-  // `pings` empty messages, then large ones for `seconds`, each after an idle `pause`.
-  Link measure_link(const std::string& to, int pings, double seconds, std::chrono::microseconds pause);
+  // See measure_link() of cluster/link_measure.h; from this worker to the one at `to`.
+  LinkTimes measure_link(const std::string& to, int pings, double seconds, std::chrono::microseconds pause);
   // With `bytes` of float32 values such as a ReLU leaves, at most 1 GiB.
   WireTime measure_wire(WireFormat format, std::uint64_t bytes);
 

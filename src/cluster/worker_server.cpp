@@ -8,16 +8,17 @@
 #include "base/text.h"
 #include "cluster/blob_store.h"
 #include "cluster/data_path.h"
+#include "cluster/link_measure.h"
 #include "cluster/listener.h"
 #include "cluster/process_memory.h"
 #include "cluster/slot.h"
 #include "cluster/status.h"
-#include "profile/wire_measure.h"
 #include "engine/precision.h"
 #include "graph/liveness.h"
 #include "graph/serialize.h"
 #include "profile/measure.h"
 #include "profile/statistics.h"
+#include "profile/wire_measure.h"
 #include "worker.grpc.pb.h"
 
 #include <chrono>
@@ -29,6 +30,7 @@
 
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
+#include <sched.h>
 
 namespace lamina {
 
@@ -36,7 +38,6 @@ namespace {
 
 constexpr int kMaxGraphBytes = 256 << 20;
 constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{64} << 30U;
-constexpr std::size_t kLinkProbeBytes = 4U << 20U;
 constexpr std::uint64_t kMaxWireBytes = std::uint64_t{1} << 30U;
 constexpr std::chrono::seconds kEchoLimit{20};
 constexpr int kMaxPings = 100'000;
@@ -46,6 +47,12 @@ constexpr int kMaxPause = 1'000'000;  // microseconds
 // What compiling takes for a while beside weights and activations: kernels, copies of small weights.
 constexpr std::uint64_t kCompileBytes = 32U << 20U;
 constexpr double kMaxLinkSeconds = 60;
+
+// That this process may use.
+int count_processors() {
+  cpu_set_t set;
+  return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
+}
 
 std::chrono::microseconds pause_of(int microseconds) {
   return std::chrono::microseconds(std::clamp(microseconds, 0, kMaxPause));
@@ -98,6 +105,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       reply->set_threads(options_.threads);
       reply->set_memory(options_.memory);
       reply->set_free_memory(free_memory(options_.memory));
+      reply->set_processors(count_processors());
       reply->set_engine(engine_->name() + " " + engine_->version());
     });
   }
@@ -211,36 +219,23 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     });
   }
 
-  // A frame takes half a round trip and its bytes over the bandwidth: exactly what the cost model says.
   grpc::Status MeasureLink(grpc::ServerContext*, const v1::LinkRequest* request,
                            v1::LinkReply* reply) override {
     return guard([&] {
       DataLink link(request->address(), options_.tls, nullptr);
-      const int pings = std::clamp(request->pings(), 1, kMaxPings);
-      link.echo({}, kEchoLimit);  // connects
-      std::vector<double> trips;
-      const std::chrono::microseconds pause = pause_of(request->pause_microseconds());
-      for (int i = 0; i < pings; ++i) {
-        std::this_thread::sleep_for(pause);
-        trips.push_back(time_echo(link, {}));
-      }
-      double sum = 0;
-      for (const double trip : trips) sum += trip;
-      const double mean = sum / pings;
-      const Tensor bulk({DType::u8, {static_cast<std::int64_t>(kLinkProbeBytes)}},
-                        Buffer::copy(std::vector<std::byte>(kLinkProbeBytes)));
-      std::vector<double> transfers;
-      const Deadline until(std::chrono::duration_cast<Clock::duration>(
-          std::chrono::duration<double>(std::clamp(request->seconds(), 0.0, kMaxLinkSeconds))));
-      do {
-        std::this_thread::sleep_for(pause);
-        transfers.push_back(time_echo(link, {bulk}));
-      } while (!until.passed());
-      const double transfer = std::max(median(transfers) - median(trips), 1e-9);
-      reply->set_round_trip_min(quantile(trips, 0));
-      reply->set_round_trip_mean(mean);
-      reply->set_round_trip_max(quantile(trips, 1));
-      reply->set_bandwidth(static_cast<double>(kLinkProbeBytes) / transfer);
+      const double seconds = std::clamp(request->seconds(), 0.0, kMaxLinkSeconds);
+      const LinkTimes times =
+          measure_link(link, std::clamp(request->pings(), 1, kMaxPings),
+                       std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds)),
+                       pause_of(request->pause_microseconds()));
+      reply->set_round_trip_min(times.link.round_trip_min);
+      reply->set_round_trip_mean(times.link.round_trip_mean);
+      reply->set_round_trip_max(times.link.round_trip_max);
+      reply->set_bandwidth(times.link.bandwidth);
+      reply->set_send(times.messages.send);
+      reply->set_send_byte(times.messages.send_byte);
+      reply->set_receive(times.messages.receive);
+      reply->set_receive_byte(times.messages.receive_byte);
     });
   }
 
@@ -364,12 +359,6 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       return to_status(
           Error(ErrorCode::internal, fmt::format("worker '{}': {}", options_.name, error.what())));
     }
-  }
-
-  static double time_echo(DataLink& link, const std::vector<Tensor>& tensors) {
-    const Clock::time_point begin = Clock::now();
-    link.echo(tensors, kEchoLimit);
-    return seconds_since(begin);
   }
 
   std::shared_ptr<LoadedStage> find_stage(const std::string& name) {

@@ -14,6 +14,7 @@ constexpr std::chrono::milliseconds kSteady{20};
 // Quotas are counted over 10 ms; work after idleness runs ahead of them for a while.
 constexpr std::chrono::milliseconds kSteadyUnderQuota{150};
 constexpr int kWarmUp = 3;
+constexpr std::uint64_t kFormatBytes = 1U << 20U;  // about what crosses a cut
 // Measured is MLPerf's single stream: a request follows the answer to the one before, so that each stage and
 // link has been idle for about the time that the whole model takes. Its order of magnitude is enough: what
 // differs is whether threads and processors fall asleep.
@@ -55,7 +56,7 @@ class Session {
       : model_(model), fleet_(fleet), options_(options), progress_(progress) {
     const std::size_t devices = fleet.members().size();
     for (const Node& node : model.graph.nodes()) flops_ += node_flops(model.graph, node, 1);
-    all_ = devices * options.batches.size() * model.boundaries.size() + devices + devices * devices;
+    all_ = devices * options.batches.size() * model.boundaries.size() + 2 * devices + devices * devices;
   }
 
   Benchmark run(const std::string& model_hash) {
@@ -69,19 +70,12 @@ class Session {
       benchmark.devices.push_back(member.device);
       step("waking of " + member.device.name);
       benchmark.wake.push_back(measure(member, next_to_nothing(), 1).median);
+      benchmark.formats.push_back(measure_formats(member));
     }
     static_cast<BatchFigures&>(benchmark) = measure_batch(options_.batches.front(), benchmark.wake);
     for (std::size_t i = 1; i < options_.batches.size(); ++i)
       benchmark.other_batches.push_back(measure_batch(options_.batches[i], benchmark.wake));
-    for (const FleetMember& from : fleet_.members()) {
-      auto& row = benchmark.links.emplace_back();
-      for (const FleetMember& to : fleet_.members()) {
-        step(fmt::format("link {} → {}", from.device.name, to.device.name));
-        row.push_back(from.client->measure_link(to.client->address(), options_.pings,
-                                                options_.bandwidth_seconds,
-                                                pause(slowest_threads(), options_.batches.front())));
-      }
-    }
+    measure_links(benchmark);
     if (progress_) progress_(all_, all_, "done");
     return benchmark;
   }
@@ -100,6 +94,41 @@ class Session {
       figures.steady_fusion.push_back(fusion.steady);
     }
     return figures;
+  }
+
+  // What messages take of a device's processors is the mean over its links to others.
+  void measure_links(Benchmark& benchmark) {
+    const auto& members = fleet_.members();
+    benchmark.messages.resize(members.size());
+    const double others = std::max(1.0, static_cast<double>(members.size()) - 1);
+    for (std::size_t from = 0; from < members.size(); ++from) {
+      auto& row = benchmark.links.emplace_back();
+      for (std::size_t to = 0; to < members.size(); ++to) {
+        step(fmt::format("link {} → {}", members[from].device.name, members[to].device.name));
+        const LinkTimes times = members[from].client->measure_link(
+            members[to].client->address(), options_.pings, options_.bandwidth_seconds,
+            pause(slowest_threads(), options_.batches.front()));
+        row.push_back(times.link);
+        if (from == to && members.size() > 1) continue;
+        // Of a machine alone, one process is at both ends.
+        const double ends = from == to ? 2 : 1;
+        benchmark.messages[from].send += times.messages.send / ends / others;
+        benchmark.messages[from].send_byte += times.messages.send_byte / ends / others;
+        benchmark.messages[to].receive += times.messages.receive / ends / others;
+        benchmark.messages[to].receive_byte += times.messages.receive_byte / ends / others;
+      }
+    }
+  }
+
+  std::vector<FormatTime> measure_formats(const FleetMember& member) {
+    step("wire formats on " + member.device.name);
+    std::vector<FormatTime> times;
+    for (const WireFormat format : {WireFormat::bf16, WireFormat::f16, WireFormat::int8, WireFormat::lz4}) {
+      const WireTime time = member.client->measure_wire(format, kFormatBytes);
+      times.push_back(
+          {std::string(to_string(format)), time.narrow / kFormatBytes, time.widen / kFormatBytes});
+    }
+    return times;
   }
 
   void step(const std::string& what) {

@@ -40,12 +40,12 @@ class DeviceReader {
     }
     device.address = text("address");
     const bool local = device.address.empty();
-    const bool sized = table_.contains("threads") || table_.contains("cpus");
+    const bool sized = table_.contains("threads") || (local && table_.contains("cpus"));
     if (local != sized || (!local && table_.contains("memory"))) {
       broken(fmt::format("device '{}' needs either threads and memory or an address", device.name));
     }
+    device.cpus = share(local);
     if (!local) return device;
-    device.cpus = share();
     device.threads = threads(static_cast<int>(std::ceil(device.cpus)));
     device.memory = parse_bytes(text("memory"), where_ + ": memory");
     if (device.memory < kLeastMemory) {
@@ -70,12 +70,12 @@ class DeviceReader {
   }
 
   // 0 where there is none.
-  double share() const {
+  double share(bool local) const {
     if (!table_.contains("cpus")) return 0;
     const auto cpus = table_["cpus"].value<double>();
-    const auto most = static_cast<double>(std::max(1, ::get_nprocs()));
+    const auto most = static_cast<double>(local ? std::max(1, ::get_nprocs()) : kMostThreads);
     if (!cpus || !(*cpus >= kLeastCpus && *cpus <= most))
-      broken(fmt::format("cpus must be a number from {} to {}, the CPUs of this machine", kLeastCpus, most));
+      broken(fmt::format("cpus must be a number from {} to {}, the CPUs there are", kLeastCpus, most));
     return *cpus;
   }
 

@@ -27,11 +27,13 @@ std::unique_ptr<Head> make_head(const SlicedModel& model, const std::string& mod
     stage.graph = extract_stage(model.graph, model.cuts, planned.begin, planned.end);
     for (const Weight& weight : stage.graph.weights()) stage.hashes.push_back(hash_of.at(weight.name));
     stage.predicted_seconds = planned.seconds;
+    stage.wire = planned.wire;
     stages.push_back(std::move(stage));
   }
   options.model = model.graph.name();
   options.predicted_latency = plan.latency;
   options.batch = plan.batch;
+  options.return_wire = plan.return_wire;
   return std::make_unique<Head>(signature_of(model.graph), std::move(stages), std::move(options));
 }
 

@@ -11,12 +11,7 @@ namespace lamina {
 
 namespace {
 
-struct Comparison {
-  double difference = 0;  // of the largest output
-  bool same_classes = true;
-};
-
-void compare_output(const Tensor& low, const Tensor& high, Comparison& comparison) {
+void compare_output(const Tensor& low, const Tensor& high, Difference& comparison) {
   if (high.dtype() != DType::f32) return;
   const std::vector<float> actual = low.to_floats();
   const std::vector<float> expected = high.to_floats();
@@ -28,7 +23,7 @@ void compare_output(const Tensor& low, const Tensor& high, Comparison& compariso
     difference = std::isnan(delta) ? INFINITY : std::max(difference, delta);
   }
   if (difference > 0)
-    comparison.difference = std::max(comparison.difference, static_cast<double>(difference / scale));
+    comparison.largest = std::max(comparison.largest, static_cast<double>(difference / scale));
   if (high.shape().size() != 2) return;
   const std::ptrdiff_t width = high.shape()[1];
   for (std::ptrdiff_t begin = 0; width > 0 && begin < std::ssize(expected); begin += width) {
@@ -40,6 +35,18 @@ void compare_output(const Tensor& low, const Tensor& high, Comparison& compariso
 }
 
 }  // namespace
+
+Difference compare_outputs(std::span<const Tensor> actual, std::span<const Tensor> expected) {
+  Difference difference;
+  for (std::size_t i = 0; i < expected.size(); ++i) compare_output(actual[i], expected[i], difference);
+  return difference;
+}
+
+std::string to_string(const Difference& difference, double tolerance) {
+  return fmt::format("differs by {:.2g} % of the largest output, allowed {:.2g} %, and {} best class",
+                     100 * difference.largest, 100 * tolerance,
+                     difference.same_classes ? "keeps every" : "changes a");
+}
 
 Precision precision_from_string(std::string_view text) {
   if (text == "f32") return Precision::f32;
@@ -58,12 +65,9 @@ AutoPrecision compile_with_auto_precision(Engine& engine, const Graph& graph, Co
   auto fast = engine.compile(graph, options);
   const std::vector<Tensor> expected = exact->run(calibration);
   const std::vector<Tensor> actual = fast->run(calibration);
-  Comparison comparison;
-  for (std::size_t i = 0; i < expected.size(); ++i) compare_output(actual[i], expected[i], comparison);
-  const std::string figures = fmt::format(
-      "bf16 differs by {:.2g} % of the largest output, allowed {:.2g} %, and {} best class",
-      100 * comparison.difference, 100 * tolerance, comparison.same_classes ? "keeps every" : "changes a");
-  if (comparison.difference <= tolerance && comparison.same_classes) {
+  const Difference difference = compare_outputs(actual, expected);
+  const std::string figures = "bf16 " + to_string(difference, tolerance);
+  if (is_within(difference, tolerance)) {
     return {std::move(fast), Precision::bf16, figures};
   }
   return {std::move(exact), Precision::f32, figures};

@@ -19,6 +19,21 @@ struct AutoPrecision {
   std::string reason;  // why, for people: "largest difference 0.3 % of the largest output, allowed 1.0 %"
 };
 
+// How far answers are from those they should be.
+struct Difference {
+  double largest = 0;        // over the outputs, relative to the largest absolute value of the output
+  bool same_classes = true;  // no item changes its best class
+};
+Difference compare_outputs(std::span<const Tensor> actual, std::span<const Tensor> expected);
+
+// What counts as the same answer where nobody says otherwise.
+constexpr double kTolerance = 0.01;
+inline bool is_within(const Difference& difference, double tolerance) {
+  return difference.largest <= tolerance && difference.same_classes;
+}
+// "differs by 0.3 % of the largest output, allowed 1 %, and keeps every best class"
+std::string to_string(const Difference& difference, double tolerance);
+
 // bf16 where the processor has it and the answers on the calibration input stay the same: no output differs
 // by more than `tolerance` times its largest absolute value, and no item changes its best class. Otherwise
 // f32.

@@ -28,7 +28,7 @@ std::string explain_latency(const PlacementProblem& problem, const Placement& pl
                             const std::vector<std::string>& names) {
   const bool in_wires = !problem.wires.empty();
   Rows rows = {{"stage", "slice", "machine", "bytes in", "trip, ms", "sending, ms"}};
-  if (in_wires) rows[0].insert(rows[0].end(), {"format", "narrowing, ms", "widening, ms"});
+  if (in_wires) rows[0].insert(rows[0].end(), {"format", "narrowing, ms", "widening, ms", "alone it costs"});
   rows[0].insert(rows[0].end(), {"waking, ms", "computing, ms", "of the latency"});
   const auto add = [&](std::vector<std::string> row, const std::vector<Replica>& from,
                        const std::vector<Replica>& to, std::size_t cut, std::size_t wire,
@@ -37,9 +37,10 @@ std::string explain_latency(const PlacementProblem& problem, const Placement& pl
     row.insert(row.end(), {format_bytes(wire_bytes(problem, wire, cut)), milliseconds(hop.trip),
                            milliseconds(hop.transfer)});
     if (in_wires) {
-      const std::string format =
-          problem.wires[wire].values[cut] > 0 ? problem.wires[wire].format : "as it is";
-      row.insert(row.end(), {format, milliseconds(hop.narrow), milliseconds(hop.widen)});
+      const PlanWire& used = problem.wires[wire];
+      const double difference = used.difference.empty() ? 0 : used.difference[cut];
+      row.insert(row.end(), {used.values[cut] > 0 ? used.format : "as it is", milliseconds(hop.narrow),
+                             milliseconds(hop.widen), fmt::format("{:.2g} %", 100 * difference)});
     }
     row.insert(row.end(), rest.begin(), rest.end());
     rows.push_back(std::move(row));

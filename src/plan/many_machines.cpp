@@ -32,7 +32,8 @@ double work_bound(const PlacementProblem& problem) {
   return all / static_cast<double>(problem.devices.size());
 }
 
-// A period that is proven impossible, or 0, to within kCloseEnough of one that is not. Infinite where all are.
+// A period that is proven impossible, or 0, to within kCloseEnough of one that is not. Infinite where all
+// are.
 double impossible_period(const PlacementProblem& problem, const Deadline& deadline) {
   const auto is_possible = [&](double period) {
     return find_machine_prices(problem, period, deadline).possible;

@@ -16,7 +16,7 @@ namespace lamina {
 namespace {
 
 constexpr std::string_view kFormat = "lamina-plan";
-constexpr std::int64_t kVersion = 2;
+constexpr std::int64_t kVersion = 3;
 constexpr std::uint64_t kMaxPlanFile = 64U << 20U;
 
 double positive_number(const Json& json, const std::string& key, const std::string& where) {
@@ -34,6 +34,21 @@ std::string stage_name(const Benchmark& benchmark, const PlacedStage& stage) {
   const std::string first = first_layer(benchmark.pieces[stage.first_piece].name);
   const std::string last = last_layer(benchmark.pieces[stage.end_piece - 1].name);
   return first == last ? first : first + " … " + last;
+}
+
+WireFormat format_of(const PlacementProblem& problem, std::size_t wire) {
+  if (problem.wires.empty()) return WireFormat::f32;
+  return wire_format_from_string(problem.wires[wire].format, "a plan");
+}
+
+// The wire of that format; nothing where the problem has none at all.
+std::optional<std::size_t> wire_of(const PlacementProblem& problem, WireFormat format) {
+  if (problem.wires.empty() && format == WireFormat::f32) return std::nullopt;
+  for (std::size_t wire = 0; wire < problem.wires.size(); ++wire) {
+    if (problem.wires[wire].format == to_string(format)) return wire;
+  }
+  fail(ErrorCode::invalid_argument, "the plan sends in wire format {}, which was not planned with",
+       to_string(format));
 }
 
 std::size_t machines_of(const Plan& plan) {
@@ -54,6 +69,16 @@ std::uint64_t most_memory_of(const Plan& plan) {
 
 double requests_per_second(const Plan& plan, double period) {
   return period > 0 ? joined_requests(plan) / period : 0;
+}
+
+// Formats and bytes of the hops, and what they cost in accuracy.
+std::string format_wires(const Plan& plan) {
+  std::string text = "on the wire: ";
+  for (const PlannedStage& stage : plan.stages)
+    text += fmt::format("{} {}, ", to_string(stage.wire), format_bytes(stage.wire_bytes));
+  return text + fmt::format("back {} {}; answers differ by {:.2g} % of the largest output\n",
+                            to_string(plan.return_wire), format_bytes(plan.return_wire_bytes),
+                            100 * *plan.wire_difference);
 }
 
 // How far from best the plan can be.
@@ -121,7 +146,7 @@ void check_stages(const Plan& plan, const std::string& where) {
 }  // namespace
 
 Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective objective,
-               const PlannedPlacement& planned) {
+               const PlannedPlacement& planned, const PlacementProblem& problem) {
   Plan plan;
   plan.model = benchmark.model;
   plan.model_hash = benchmark.model_hash;
@@ -133,6 +158,8 @@ Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective 
   plan.latency = planned.placement.latency;
   plan.period = planned.placement.period;
   plan.lower_bound = planned.lower_bound;
+  plan.return_wire = format_of(problem, planned.placement.return_wire);
+  plan.return_wire_bytes = wire_bytes(problem, planned.placement.return_wire, problem.pieces.size());
   for (const PlacedStage& stage : planned.placement.stages) {
     PlannedStage& known = plan.stages.emplace_back();
     known.name = stage_name(benchmark, stage);
@@ -140,6 +167,8 @@ Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective 
     known.end = benchmark.pieces[stage.end_piece - 1].end;
     known.seconds = stage.seconds;
     known.hop_seconds = stage.hop_seconds;
+    known.wire = format_of(problem, stage.wire.value_or(0));
+    known.wire_bytes = wire_bytes(problem, stage.wire.value_or(0), stage.first_piece);
     for (const Replica& replica : stage.replicas)
       known.replicas.push_back({benchmark.devices[replica.device].name, replica.share, replica.memory});
   }
@@ -182,7 +211,9 @@ Json to_json(const Plan& plan) {
                       {"begin", stage.begin},
                       {"end", stage.end},
                       {"seconds", stage.seconds},
-                      {"hop_seconds", stage.hop_seconds}});
+                      {"hop_seconds", stage.hop_seconds},
+                      {"wire", to_string(stage.wire)},
+                      {"wire_bytes", stage.wire_bytes}});
     if (stage.measured_seconds) stages.back()["measured_seconds"] = *stage.measured_seconds;
   }
   Json json = {{"format", kFormat},
@@ -195,10 +226,13 @@ Json to_json(const Plan& plan) {
                {"devices", devices},
                {"stages", stages},
                {"return_seconds", plan.return_seconds},
+               {"return_wire", to_string(plan.return_wire)},
+               {"return_wire_bytes", plan.return_wire_bytes},
                {"latency", plan.latency},
                {"period", plan.period},
                {"lower_bound", plan.lower_bound}};
   if (plan.joining) json["joining"] = {{"window", plan.joining->window}};
+  if (plan.wire_difference) json["wire_difference"] = *plan.wire_difference;
   if (plan.measured)
     json["measured"] = {{"latency", plan.measured->latency}, {"period", plan.measured->period}};
   return json;
@@ -227,6 +261,8 @@ Plan plan_from_json(const Json& json, const std::string& where) {
     known.end = json_size(stage, "end", where);
     known.seconds = positive_number(stage, "seconds", where);
     known.hop_seconds = positive_number(stage, "hop_seconds", where);
+    known.wire = wire_format_from_string(json_string(stage, "wire", where), where);
+    known.wire_bytes = json_size(stage, "wire_bytes", where);
     if (stage.contains("measured_seconds"))
       known.measured_seconds = positive_number(stage, "measured_seconds", where);
     for (const Json& replica : json_array(stage, "replicas", where)) {
@@ -239,6 +275,10 @@ Plan plan_from_json(const Json& json, const std::string& where) {
   plan.latency = positive_number(json, "latency", where);
   plan.period = positive_number(json, "period", where);
   plan.lower_bound = positive_number(json, "lower_bound", where);
+  plan.return_wire = wire_format_from_string(json_string(json, "return_wire", where), where);
+  plan.return_wire_bytes = json_size(json, "return_wire_bytes", where);
+  if (json.contains("wire_difference"))
+    plan.wire_difference = positive_number(json, "wire_difference", where);
   if (json.contains("measured")) {
     const Json& measured = json_object(json, "measured", where);
     plan.measured = {positive_number(measured, "latency", where), positive_number(measured, "period", where)};
@@ -282,8 +322,9 @@ Placement placement_of(const Plan& plan, const Benchmark& benchmark, const Place
     placed.end_piece = static_cast<std::size_t>(last - benchmark.pieces.begin()) + 1;
     for (const PlannedReplica& replica : stage.replicas)
       placed.replicas.push_back({find_device(problem, replica.device, "the plan"), replica.share});
+    placed.wire = wire_of(problem, stage.wire);
   }
-  return evaluate_stages(problem, std::move(stages));
+  return evaluate_stages(problem, std::move(stages), wire_of(problem, plan.return_wire));
 }
 
 std::string format_plan(const Plan& plan) {
@@ -309,6 +350,7 @@ std::string format_plan(const Plan& plan) {
                       milliseconds(plan.latency), requests_per_second(plan, plan.period),
                       plan.joining ? "joined into batches" : "for a batch", plan.batch);
   text += "; " + format_proof(plan) + "\n";
+  if (plan.wire_difference) text += format_wires(plan);
   if (plan.measured)
     text +=
         fmt::format("measured as it runs: latency {} ms, {:.4g} requests/s\n",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "graph/wire_format.h"
 #include "plan/least_latency.h"
 #include "plan/objective.h"
 #include "profile/benchmark.h"
@@ -29,6 +30,8 @@ struct PlannedStage {
   std::size_t end = 0;
   double seconds = 0;                           // predicted time of the stage
   double hop_seconds = 0;                       // predicted time of the hop into it
+  WireFormat wire = WireFormat::f32;            // of that hop
+  std::uint64_t wire_bytes = 0;                 // that it carries
   std::optional<double> measured_seconds = {};  // of the stage as it runs, where it was rehearsed
 };
 
@@ -53,14 +56,20 @@ struct Plan {
   std::vector<DeviceInfo> devices;             // those the plan may use
   std::vector<PlannedStage> stages;
   double return_seconds = 0;
+  WireFormat return_wire = WireFormat::f32;
+  std::uint64_t return_wire_bytes = 0;
+  // How far answers come to be for the wire formats, relative to the largest output; nothing where all
+  // travels as it is.
+  std::optional<double> wire_difference = {};
   double latency = 0;      // seconds, predicted
   double period = 0;       // seconds between answers at the highest rate, predicted
   double lower_bound = 0;  // of the objective's figure (seconds, bytes, machines): no plan is better
   std::optional<MeasuredPlan> measured = {};
 };
 
+// `placement` is of `problem`, which was made from `benchmark`.
 Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective objective,
-               const PlannedPlacement& placement);
+               const PlannedPlacement& placement, const PlacementProblem& problem);
 
 // How many requests travel together.
 double joined_requests(const Plan& plan);
@@ -79,7 +88,8 @@ Plan load_plan(const std::filesystem::path& directory);
 Plan read_plan(const std::filesystem::path& file);
 
 // The placement that a plan describes, priced by `problem`, which was made from `benchmark`.
-// Error(invalid_argument) where the benchmark is of another model or other pieces, or lacks a device.
+// Error(invalid_argument) where the benchmark is of another model or other pieces, or lacks a device, or the
+// problem a wire format.
 Placement placement_of(const Plan& plan, const Benchmark& benchmark, const PlacementProblem& problem);
 
 // The plan as a table for people: slice, machine, memory, predicted times.

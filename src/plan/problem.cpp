@@ -1,6 +1,7 @@
 #include "plan/problem.h"
 
 #include "base/error.h"
+#include "graph/wire_format.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,10 +16,14 @@ PlacementProblem make_problem(const Benchmark& benchmark, const std::string& sou
   problem.source = benchmark.devices.size();
   for (std::size_t i = 0; i < benchmark.devices.size(); ++i) {
     const DeviceInfo& device = benchmark.devices[i];
-    problem.devices.push_back(
-        {device.name,
-         static_cast<std::uint64_t>(static_cast<double>(device.free_memory) * benchmark.memory_multiplier),
-         benchmark.wake[i]});
+    PlanDevice& planned = problem.devices.emplace_back(PlanDevice{
+        device.name,
+        static_cast<std::uint64_t>(static_cast<double>(device.free_memory) * benchmark.memory_multiplier),
+        benchmark.wake[i]});
+    planned.threads = std::max(device.threads, 1);
+    planned.processors = device.cpus > 0 ? device.cpus : device.processors;
+    const MessageTime& messages = benchmark.messages[i];
+    planned.messages = {messages.send, messages.send_byte, messages.receive, messages.receive_byte};
     if (device.name == source) problem.source = i;
     known += (i > 0 ? ", " : "") + device.name;
   }
@@ -75,6 +80,21 @@ PlacementProblem make_problem_of_rows(const Benchmark& benchmark, const std::str
     }
   }
   return more;
+}
+
+std::vector<WireSeconds> wire_seconds(const Benchmark& benchmark, const std::string& format) {
+  if (format == to_string(WireFormat::f32)) return std::vector<WireSeconds>(benchmark.devices.size());
+  std::vector<WireSeconds> seconds;
+  for (std::size_t device = 0; device < benchmark.devices.size(); ++device) {
+    const auto& times = benchmark.formats[device];
+    const auto found = std::find_if(times.begin(), times.end(),
+                                    [&](const FormatTime& time) { return time.format == format; });
+    if (found == times.end())
+      fail(ErrorCode::invalid_argument, "the benchmark has no times of wire format {} on '{}'", format,
+           benchmark.devices[device].name);
+    seconds.push_back({found->narrow, found->widen});
+  }
+  return seconds;
 }
 
 std::size_t find_device(const PlacementProblem& problem, const std::string& name, const std::string& who) {

@@ -20,6 +20,10 @@ PlacementProblem make_problem(const Benchmark& benchmark, const std::string& sou
 PlacementProblem make_problem_of_rows(const Benchmark& benchmark, const std::string& source,
                                       std::int64_t rows);
 
+// The seconds a byte that a wire format takes on each device. Error(invalid_argument) where it was not
+// measured.
+std::vector<WireSeconds> wire_seconds(const Benchmark& benchmark, const std::string& format);
+
 // The device of that name; Error(invalid_argument) that says who names it and lists what there is.
 std::size_t find_device(const PlacementProblem& problem, const std::string& name, const std::string& who);
 

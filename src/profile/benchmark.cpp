@@ -14,7 +14,7 @@ namespace lamina {
 namespace {
 
 constexpr std::string_view kFormat = "lamina-benchmark";
-constexpr std::int64_t kVersion = 3;
+constexpr std::int64_t kVersion = 4;
 constexpr std::uint64_t kMaxBenchmarkFile = 256U << 20U;
 
 double positive_number(const Json& json, const std::string& key, const std::string& where) {
@@ -56,6 +56,27 @@ Json to_json(const Link& link) {
 Link link_from_json(const Json& json, const std::string& where) {
   return {positive_number(json, "round_trip_min", where), positive_number(json, "round_trip_mean", where),
           positive_number(json, "round_trip_max", where), positive_number(json, "bandwidth", where)};
+}
+
+Json to_json(const MessageTime& time) {
+  return {{"send", time.send},
+          {"send_byte", time.send_byte},
+          {"receive", time.receive},
+          {"receive_byte", time.receive_byte}};
+}
+
+MessageTime messages_from_json(const Json& json, const std::string& where) {
+  return {positive_number(json, "send", where), positive_number(json, "send_byte", where),
+          positive_number(json, "receive", where), positive_number(json, "receive_byte", where)};
+}
+
+Json to_json(const FormatTime& time) {
+  return {{"format", time.format}, {"narrow", time.narrow}, {"widen", time.widen}};
+}
+
+FormatTime format_from_json(const Json& json, const std::string& where) {
+  return {json_string(json, "format", where), positive_number(json, "narrow", where),
+          positive_number(json, "widen", where)};
 }
 
 // A list that must have `count` entries.
@@ -133,8 +154,13 @@ Benchmark at_batch(Benchmark benchmark, std::int64_t batch) {
 }
 
 Json to_json(const DeviceInfo& device) {
-  return {{"name", device.name}, {"address", device.address}, {"threads", device.threads},
-          {"cpus", device.cpus}, {"memory", device.memory},   {"free_memory", device.free_memory}};
+  return {{"name", device.name},
+          {"address", device.address},
+          {"threads", device.threads},
+          {"cpus", device.cpus},
+          {"processors", device.processors},
+          {"memory", device.memory},
+          {"free_memory", device.free_memory}};
 }
 
 DeviceInfo device_from_json(const Json& json, const std::string& where) {
@@ -145,6 +171,12 @@ DeviceInfo device_from_json(const Json& json, const std::string& where) {
   if (threads < 0 || threads > 100'000)
     fail(ErrorCode::corrupt, "{}: device '{}' has {} threads", where, device.name, threads);
   device.threads = static_cast<int>(threads);
+  if (json.contains("processors")) {
+    const std::int64_t processors = json_integer(json, "processors", where);
+    if (processors < 0 || processors > 100'000)
+      fail(ErrorCode::corrupt, "{}: device '{}' has {} processors", where, device.name, processors);
+    device.processors = static_cast<int>(processors);
+  }
   // Files from before there were shares lack it.
   if (json.contains("cpus")) device.cpus = positive_number(json, "cpus", where);
   device.memory = json_size(json, "memory", where);
@@ -161,7 +193,8 @@ Json to_json(const Benchmark& benchmark) {
   json["engine"] = benchmark.engine;
   json["memory_multiplier"] = benchmark.memory_multiplier;
   json["wake"] = benchmark.wake;
-  for (const char* list : {"devices", "pieces", "links", "other_batches"}) json[list] = Json::array();
+  for (const char* list : {"devices", "pieces", "links", "other_batches", "messages", "formats"})
+    json[list] = Json::array();
   for (const DeviceInfo& device : benchmark.devices) json["devices"].push_back(to_json(device));
   for (const PieceInfo& piece : benchmark.pieces) {
     json["pieces"].push_back({{"name", piece.name},
@@ -176,6 +209,12 @@ Json to_json(const Benchmark& benchmark) {
   }
   for (const BatchFigures& figures : benchmark.other_batches)
     json["other_batches"].push_back(figures_to_json(figures));
+  for (const MessageTime& time : benchmark.messages) json["messages"].push_back(to_json(time));
+  for (const auto& row : benchmark.formats) {
+    Json cells = Json::array();
+    for (const FormatTime& cell : row) cells.push_back(to_json(cell));
+    json["formats"].push_back(std::move(cells));
+  }
   return json;
 }
 
@@ -222,6 +261,13 @@ Benchmark benchmark_from_json(const Json& json, const std::string& where) {
     auto& cells = benchmark.links.emplace_back();
     for (const Json& cell : sized_array(row, devices, "links", where))
       cells.push_back(link_from_json(cell, where));
+  }
+  for (const Json& messages : sized_array(json_member(json, "messages", where), devices, "messages", where))
+    benchmark.messages.push_back(messages_from_json(messages, where));
+  for (const Json& row : sized_array(json_member(json, "formats", where), devices, "formats", where)) {
+    if (!row.is_array()) fail(ErrorCode::corrupt, "{}: 'formats' of a device are no list", where);
+    auto& cells = benchmark.formats.emplace_back();
+    for (const Json& cell : row) cells.push_back(format_from_json(cell, where));
   }
   return benchmark;
 }

@@ -20,6 +20,7 @@ struct DeviceInfo {
   std::uint64_t memory = 0;       // bytes its worker may use
   std::uint64_t free_memory = 0;  // bytes it had left when measured, idle worker running
   double cpus = 0;                // share of processors that its worker is held to, e.g. 0.6; 0: none
+  int processors = 0;             // that its worker may use; 0: not known
 };
 
 struct PieceTime {
@@ -43,6 +44,21 @@ struct Link {
   double round_trip_mean = 0;
   double round_trip_max = 0;
   double bandwidth = 0;  // bytes a second, one direction
+};
+
+// What messages take on a device, seconds of one processor.
+struct MessageTime {
+  double send = 0;       // a message, however short …
+  double send_byte = 0;  // … and each byte
+  double receive = 0;
+  double receive_byte = 0;
+};
+
+// What a wire format takes on a device, seconds a byte of float32 values, one thread.
+struct FormatTime {
+  std::string format;  // its name: "bf16"
+  double narrow = 0;
+  double widen = 0;
 };
 
 struct PieceInfo {
@@ -79,6 +95,8 @@ struct Benchmark : BatchFigures {
   std::vector<BatchFigures> other_batches;  // of other sizes, each once
   // links[from][to]; links[i][i] is the way from a device's own front end to its worker.
   std::vector<std::vector<Link>> links;
+  std::vector<MessageTime> messages;             // by device
+  std::vector<std::vector<FormatTime>> formats;  // by device
 };
 
 // The sizes that were measured, increasing.

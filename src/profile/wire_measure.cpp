@@ -12,7 +12,7 @@ namespace lamina {
 
 namespace {
 
-constexpr std::chrono::milliseconds kLimit{500};
+constexpr std::chrono::milliseconds kLimit{100};
 constexpr std::size_t kLeastRuns = 3;
 constexpr std::size_t kMostRuns = 1000;
 // Random numbers take longer than what is measured, so they repeat after 4 MiB: more than LZ4 looks back.

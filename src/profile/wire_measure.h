@@ -1,8 +1,8 @@
 // What narrowing and widening take on this machine.
 #pragma once
 
-#include "graph/wire_format.h"
 #include "graph/tensor.h"
+#include "graph/wire_format.h"
 
 #include <cstdint>
 
@@ -18,8 +18,8 @@ struct WireTime {
 // time. Zeros are scattered; those of real feature maps are no worse to compress.
 Tensor relu_values(const Shape& shape);
 
-// Times one thread on relu_values() of `bytes`, rounded up to whole values, for about half a second and three
-// runs at least. Takes three times the memory.
+// Times one thread on relu_values() of `bytes`, rounded up to whole values, for about a tenth of a second and
+// three runs at least. Takes three times the memory.
 WireTime measure_wire(WireFormat format, std::uint64_t bytes);
 
 }  // namespace lamina

@@ -27,9 +27,11 @@ def figures(batch: int, seconds: float) -> dict:
 
 link = {"round_trip_min": 1e-6, "round_trip_mean": 1e-6, "round_trip_max": 1e-6, "bandwidth": 1e10}
 benchmark = {
-    "format": "lamina-benchmark", "version": 3, "model": "small", "model_hash": hashlib.sha256(text).hexdigest(),
+    "format": "lamina-benchmark", "version": 4, "model": "small", "model_hash": hashlib.sha256(text).hexdigest(),
     "engine": "given", "memory_multiplier": 0.8, **figures(1, 0.01), "other_batches": [figures(8, 0.02)],
     "devices": [{"name": name, "address": "", "threads": 1, "memory": 1 << 30, "free_memory": 1 << 29} for name in speeds],
     "pieces": pieces, "wake": [0.0] * len(speeds), "links": [[link] * len(speeds)] * len(speeds),
+    "messages": [{"send": 0, "send_byte": 0, "receive": 0, "receive_byte": 0}] * len(speeds),
+    "formats": [[{"format": name, "narrow": 1e-10, "widen": 1e-10} for name in ("bf16", "f16", "int8", "lz4")]] * len(speeds),
 }
 (directory / "benchmark.json").write_text(json.dumps(benchmark))

@@ -77,6 +77,31 @@ Several plans, the reasons, the picture:
   $ "$PYTHON" -c 'import xml.dom.minidom as x; print(x.parse("plan.svg").documentElement.tagName)'
   svg
 
+Wire formats, whose cost in accuracy is measured on random values here:
+
+  $ cp cut/plan.json before.json
+  $ lamina configure cut a -c 'use={b}' --wire bf16 | grep -c 'on the wire: .*bf16.*answers differ by'
+  1
+  $ jq -c '[[.stages[].wire] + [.return_wire] | unique[]], .wire_difference < 0.05' cut/plan.json
+  ["bf16"]
+  true
+  $ lamina simulate cut --seconds 1 | grep -c 'answered, 0 refused, 0 failed'
+  1
+  $ lamina configure cut a -c 'use={b}' --wire auto --wire-tolerance 0 | grep -c '^on the wire'
+  1
+  $ jq -c '[[.stages[].wire] + [.return_wire] | .[] | select(. != "f32" and . != "lz4")], .wire_difference' cut/plan.json
+  []
+  0
+  $ lamina configure cut a -c 'use={b}' --wire f8 2>&1 | head -1
+  ERROR: ValidationError: --wire: f8 not in {f32,bf16,f16,int8,lz4,auto}
+  $ lamina configure cut a | grep -c 'on the wire'
+  0
+  [1]
+  $ jq -c '([.stages[].wire] | unique), .wire_difference' cut/plan.json
+  ["f32"]
+  null
+  $ cp before.json cut/plan.json
+
 Under load:
 
   $ lamina simulate cut --rate 40/s --seconds 100 | head -1 | sed 's/: [0-9]* answered/: N answered/'

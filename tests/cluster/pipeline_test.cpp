@@ -305,12 +305,18 @@ TEST_F(Pipeline, AWorkerRefusesStagesWithoutTheirWeights) {
 TEST_F(Pipeline, LinksAreMeasuredOverTheTransportThatServes) {
   start_worker({});
   start_worker({});
-  const Link link = WorkerClient(workers_[0]->address(), {})
-                        .measure_link(workers_[1]->address(), 20, 0.05, milliseconds(1));
+  const auto [link, messages] = WorkerClient(workers_[0]->address(), {})
+                                    .measure_link(workers_[1]->address(), 20, 0.05, milliseconds(1));
   EXPECT_GT(link.round_trip_min, 0);
   EXPECT_LE(link.round_trip_min, link.round_trip_mean);
   EXPECT_LE(link.round_trip_mean, link.round_trip_max);
   EXPECT_GT(link.bandwidth, 1e6);
+  // Both ends are in this process, which has to copy the bytes at least.
+  EXPECT_GT(messages.send, 0);
+  EXPECT_GT(messages.receive, 0);
+  EXPECT_GT(messages.send_byte, 1e-12);
+  EXPECT_GT(messages.receive_byte, 1e-12);
+  EXPECT_LT(messages.receive_byte, 1e-6);
 }
 
 // Half of them zero.

@@ -56,7 +56,9 @@ TEST(Devices, AShareOfProcessorsSaysHowManyThreadsWhereNoneAreNamed) {
   EXPECT_EQ(read("threads = 2\n").cpus, 0);
   for (const char* cpus : {"0", "-1", "0.001", "99999", "nan", "inf", "\"1\"", "true"})
     expect_refused(local("\"a\"", "1", "\"1GiB\"") + "cpus = " + cpus + "\n", "cpus must be a number from");
-  expect_refused("[[device]]\nname = \"a\"\naddress = \"h:1\"\ncpus = 1\n", "either");
+  EXPECT_EQ(
+      parse_devices("[[device]]\nname = \"a\"\naddress = \"h:1\"\ncpus = 1.5\n", "devices.toml")[0].cpus,
+      1.5);
 }
 
 TEST(Devices, MistakesAreNamedWithTheirLine) {

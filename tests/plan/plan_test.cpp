@@ -30,6 +30,26 @@ TEST(Plans, ComeBackAsTheyWere) {
   EXPECT_EQ(to_json(load_plan(directory.path())), to_json(example()));
 }
 
+TEST(Plans, KeepTheirWireFormats) {
+  Plan plan = example();
+  plan.stages[1].wire = WireFormat::bf16;
+  plan.stages[1].wire_bytes = 1234;
+  plan.return_wire = WireFormat::lz4;
+  plan.return_wire_bytes = 56;
+  plan.wire_difference = 0.002;
+  const Plan read = plan_from_json(to_json(plan), "plan.json");
+  EXPECT_EQ(read.stages[0].wire, WireFormat::f32);
+  EXPECT_EQ(read.stages[1].wire, WireFormat::bf16);
+  EXPECT_EQ(read.stages[1].wire_bytes, 1234U);
+  EXPECT_EQ(read.return_wire, WireFormat::lz4);
+  EXPECT_EQ(read.return_wire_bytes, 56U);
+  EXPECT_EQ(read.wire_difference, 0.002);
+  EXPECT_NE(format_plan(plan).find("answers differ by 0.2 %"), std::string::npos);
+  Json json = to_json(plan);
+  json["return_wire"] = "f8";
+  EXPECT_THROW(plan_from_json(json, "plan.json"), Error);
+}
+
 TEST(Plans, KeepWhatWasMeasured) {
   Plan plan = example();
   plan.measured = {0.31, 0.16};

@@ -150,7 +150,8 @@ TEST(Simulate, AFailureEndsWhatIsUnderWayAndRefusesUntilTheNextPlan) {
   EXPECT_GT(lost.refused, 300U);
 }
 
-// 8 requests a second are refused for as long as loading takes: 1 s for 100 MB on the way and 4 s to be ready.
+// 8 requests a second are refused for as long as loading takes: 1 s for 100 MB on the way and 4 s to be
+// ready.
 TEST(Simulate, WithoutATimeRecoveryIsLoadingTheNextPlan) {
   PlacementProblem problem = one_machine(0.05);
   problem.devices.push_back({"other", 1U << 30U});

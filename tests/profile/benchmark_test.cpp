@@ -29,6 +29,9 @@ Benchmark example() {
        {PieceTime{0.02, 0.01, 0.03, 10, 2000, 0.015}, ""}}};
   benchmark.links = {{{1e-5, 2e-5, 3e-5, 1e9}, {1e-4, 2e-4, 3e-4, 1e8}},
                      {{1e-4, 2e-4, 3e-4, 1e8}, {1e-5, 2e-5, 3e-5, 1e9}}};
+  benchmark.devices[1].processors = 8;
+  benchmark.messages = {{1e-4, 2e-9, 1e-4, 3e-9}, {1e-5, 1e-9, 2e-5, 1e-9}};
+  benchmark.formats = {{{"bf16", 1e-10, 2e-10}}, {}};
   return benchmark;
 }
 
@@ -91,6 +94,11 @@ TEST(Benchmarks, HolesAndFiguresThatAreNoneAreRefused) {
   expect_refused("a fusion for each device but one", [](Json& json) { json["fusion"].erase(0); });
   expect_refused("pieces with a hole", [](Json& json) { json["pieces"][1]["begin"] = 3; });
   expect_refused("a negative share", [](Json& json) { json["devices"][0]["cpus"] = -0.5; });
+  expect_refused("messages of one device", [](Json& json) { json["messages"].erase(1); });
+  expect_refused("a negative time of messages", [](Json& json) { json["messages"][0]["send_byte"] = -1; });
+  expect_refused("no wire formats", [](Json& json) { json.erase("formats"); });
+  expect_refused("a format without a name", [](Json& json) { json["formats"][0][0].erase("format"); });
+  expect_refused("fewer than no processors", [](Json& json) { json["devices"][1]["processors"] = -1; });
   expect_refused("another version", [](Json& json) { json["version"] = 1; });
   expect_refused("a batch of none", [](Json& json) { json["batch"] = 0; });
   expect_refused("no devices", [](Json& json) { json["devices"] = Json::array(); });

@@ -1,0 +1,47 @@
+#include "plan/plan_wires.h"
+
+#include "plan/problem.h"
+
+#include <algorithm>
+#include <string>
+
+namespace lamina {
+
+namespace {
+
+PlanWire& wire_of(PlacementProblem& problem, const Benchmark& benchmark, const std::string& format) {
+  const auto known = std::find_if(problem.wires.begin(), problem.wires.end(),
+                                  [&](const PlanWire& wire) { return wire.format == format; });
+  if (known != problem.wires.end()) return *known;
+  const std::size_t cuts = problem.cut_bytes.size();
+  const std::vector<WireSeconds> seconds = wire_seconds(benchmark, format);
+  for (std::size_t device = 0; device < seconds.size(); ++device)
+    problem.devices[device].wires.push_back(seconds[device]);
+  return problem.wires.emplace_back(PlanWire{format, problem.cut_bytes, std::vector<std::uint64_t>(cuts, 0),
+                                             std::vector<bool>(cuts, false)});
+}
+
+}  // namespace
+
+void add_wires(PlacementProblem& problem, const Benchmark& benchmark, const Plan& plan) {
+  const bool plain = plan.return_wire == WireFormat::f32 &&
+                     std::all_of(plan.stages.begin(), plan.stages.end(),
+                                 [](const PlannedStage& stage) { return stage.wire == WireFormat::f32; });
+  if (plain) return;
+  wire_of(problem, benchmark, std::string(to_string(WireFormat::f32))).allowed.flip();
+  const auto allow = [&](std::size_t cut, WireFormat format, std::uint64_t bytes) {
+    if (format == WireFormat::f32) return;
+    PlanWire& wire = wire_of(problem, benchmark, std::string(to_string(format)));
+    wire.bytes[cut] = bytes;
+    wire.values[cut] = bytes < problem.cut_bytes[cut] ? problem.cut_bytes[cut] : 0;
+    wire.allowed[cut] = true;
+  };
+  for (const PlannedStage& stage : plan.stages) {
+    for (std::size_t piece = 0; piece < benchmark.pieces.size(); ++piece) {
+      if (benchmark.pieces[piece].begin == stage.begin) allow(piece, stage.wire, stage.wire_bytes);
+    }
+  }
+  allow(benchmark.pieces.size(), plan.return_wire, plan.return_wire_bytes);
+}
+
+}  // namespace lamina

@@ -1,0 +1,12 @@
+// The wire formats of a plan, for whoever prices it again.
+#pragma once
+
+#include "plan/plan.h"
+
+namespace lamina {
+
+// Adds to `problem`, made from `benchmark`, the formats that the plan sends in, each at the plan's own cuts,
+// and f32 at all cuts; nothing where the plan has f32 alone. Throws as placement_of() does.
+void add_wires(PlacementProblem& problem, const Benchmark& benchmark, const Plan& plan);
+
+}  // namespace lamina

@@ -27,7 +27,7 @@ Attempt try_devices(PlacementProblem problem, const std::vector<bool>& taken, do
   for (std::size_t device = 0; device < taken.size(); ++device) {
     if (!taken[device]) forbid_device(problem, device);
   }
-  if (!(CompletionBound(problem, std::vector<double>(taken.size(), 0)).from_start() <= deadline)) return {};
+  if (!(CompletionBound(problem).from_start() <= deadline)) return {};
   try {
     const PlannedPlacement planned = find_least_latency(problem);
     if (planned.placement.latency <= deadline) return {planned.placement, true};

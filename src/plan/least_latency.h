@@ -1,16 +1,19 @@
-// The placement of least latency, exactly.
+// The placement of least latency, exactly where the search comes to its end.
 #pragma once
 
+#include "base/clock.h"
 #include "plan/cost_model.h"
 
+#include <chrono>
 #include <cstddef>
 
 namespace lamina {
 
 struct PlannerOptions {
-  // Partial placements kept at most; it bounds memory and time. Beyond it the answer is the best found with a
-  // bound.
+  // Partial placements kept at most; it bounds memory and time. Beyond it, and beyond the time, the answer is
+  // the best found with a bound.
   std::size_t max_labels = 100'000;
+  Clock::duration time_limit = std::chrono::seconds(10);
 };
 
 struct PlannedPlacement {
@@ -21,12 +24,13 @@ struct PlannedPlacement {
   std::size_t labels = 0;  // partial placements looked at
 };
 
-// Best-first search over partial placements (A*), where one is dropped when another of the same pieces and
-// the same last device is no slower and uses no more memory anywhere. Equal latencies are decided by the
-// order of devices, so the answer is always the same.
+// Where memory does not matter this is a shortest path. Elsewhere memory gets prices (memory_prices.h), which
+// give a bound and lead a search that follows ever more partial placements (stage_search.h), until none is
+// left that could be faster than the best known. Equal latencies are decided by the order of devices, so the
+// answer is always the same, unless time runs out.
 //
 // Throws Error(invalid_argument) for figures that are no figures, Error(out_of_memory) that says what doesn't
-// fit when no placement exists.
+// fit when no placement exists, Error(resource_exhausted) where none was found and none may exist.
 PlannedPlacement find_least_latency(const PlacementProblem& problem, const PlannerOptions& options = {});
 
 }  // namespace lamina

@@ -1,7 +1,5 @@
 #include "plan/memory_prices.h"
 
-#include "plan/completion_bound.h"
-
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -10,70 +8,67 @@ namespace lamina {
 
 namespace {
 
-constexpr int kPatience = 4;  // rounds without a better bound until steps are halved
-constexpr double kHopedForGap =
-    0.05;  // while no placement is known, the best is taken to lie so far above the bound
+constexpr int kPatience = 6;  // rounds without a better bound until steps are halved
+constexpr double kBetter = 1e-4;
+constexpr double kSmallestScale = 1e-3;
+constexpr double kHopedForGap = 0.03;  // at most so far above the bound the best is taken to lie
+constexpr double kMemory = 0.6;        // of the last direction in the next
 constexpr double kCloseEnough = 1e-9;
 
-// What the placement certainly takes of each device beyond its budget, in bytes; negative where room is left.
-std::vector<double> excess(const PlacementProblem& problem, const Placement& placement) {
+// What the cheapest chain takes of each pool beyond what there is, in bytes; negative where room is left.
+std::vector<double> excess(const StageBound& bound, const StageCosts& costs) {
   std::vector<double> bytes;
-  for (const PlanDevice& device : problem.devices)
-    bytes.push_back(-static_cast<double>(device.memory_budget));
-  for (const PlacedStage& stage : placement.stages) {
-    const std::size_t device = stage.replicas.front().device;
-    double& sum = bytes[device];
-    sum += static_cast<double>(problem.cut_bytes[stage.first_piece] + problem.cut_bytes[stage.end_piece]);
-    for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
-      sum += static_cast<double>(problem.cost[device][piece].weight_bytes);
-    }
+  for (std::size_t kind = 0; kind < costs.kinds(); ++kind) bytes.push_back(-costs.pool(kind));
+  for (const StageBound::Stage& stage : bound.cheapest()) {
+    bytes[stage.kind] += static_cast<double>(
+        stage_memory(costs.problem(), costs.members(stage.kind).front(), stage.first, stage.end));
   }
   return bytes;
 }
 
 }  // namespace
 
-MemoryPrices find_memory_prices(const PlacementProblem& problem, int rounds) {
-  const std::size_t devices = problem.devices.size();
-  MemoryPrices best{std::vector<double>(devices, 0), 0, std::nullopt};
-  std::vector<double> prices = best.seconds_per_byte;
+void raise_memory_prices(StageBound& bound, const StageCosts& costs, const std::vector<double>& start,
+                         double known, int rounds, const Deadline& deadline) {
+  std::vector<double> prices = start;
+  std::vector<double> best = start;
+  std::vector<double> direction(costs.kinds(), 0);
+  double highest = 0;
   double scale = 1;
   int patience = kPatience;
   for (int round = 0; round < rounds; ++round) {
-    const CompletionBound bound(problem, prices);
-    if (!std::isfinite(bound.from_start())) return best;
-    double value = bound.from_start();
-    for (std::size_t i = 0; i < devices; ++i)
-      value -= prices[i] * static_cast<double>(problem.devices[i].memory_budget);
-    if (round == 0 || value > best.lower_bound) {
-      best.seconds_per_byte = prices;
-      best.lower_bound = value;
-      patience = kPatience;
+    if (round > 0 && deadline.passed()) break;
+    bound.solve(prices);
+    const double value = bound.lower_bound();
+    if (!std::isfinite(value)) return;
+    if (round == 0 || value > highest) {
+      if (value > highest * (1 + kBetter)) patience = kPatience;
+      highest = value;
+      best = prices;
     } else if (--patience == 0) {
       scale /= 2;
+      if (scale < kSmallestScale) break;
       patience = kPatience;
-      prices = best.seconds_per_byte;  // go on from the best, in smaller steps
+      prices = best;  // go on from the best, in smaller steps
+      std::fill(direction.begin(), direction.end(), 0);
+      continue;
     }
-    const Placement placement = evaluate(problem, bound.cheapest());
-    if (is_feasible(problem, placement) && (!best.feasible || placement.latency < best.feasible->latency)) {
-      best.feasible = placement;
-    }
-    const double hoped = best.feasible ? best.feasible->latency : best.lower_bound * (1 + kHopedForGap);
-    if (hoped - best.lower_bound <= kCloseEnough * hoped) return best;
-    // Polyak's step: as long as the gap over the square of the subgradient. Free memory of a free device is
-    // no news.
-    std::vector<double> gradient = excess(problem, placement);
+    if (highest >= known * (1 - kCloseEnough)) break;
+    // Polyak's step: as long as the gap over the square of the direction. Free memory of a free pool is no
+    // news.
+    const std::vector<double> gradient = excess(bound, costs);
     double square = 0;
-    for (std::size_t i = 0; i < devices; ++i) {
-      if (gradient[i] < 0 && prices[i] == 0) gradient[i] = 0;
-      square += gradient[i] * gradient[i];
+    for (std::size_t i = 0; i < prices.size(); ++i) {
+      direction[i] = kMemory * direction[i] + gradient[i];
+      if (direction[i] < 0 && prices[i] == 0) direction[i] = 0;
+      square += direction[i] * direction[i];
     }
-    if (square == 0) return best;
-    for (std::size_t i = 0; i < devices; ++i) {
-      prices[i] = std::max(0.0, prices[i] + scale * (hoped - value) / square * gradient[i]);
-    }
+    if (square == 0) break;
+    const double hoped = std::min(known, highest * (1 + kHopedForGap));
+    for (std::size_t i = 0; i < prices.size(); ++i)
+      prices[i] = std::max(0.0, prices[i] + scale * (hoped - value) / square * direction[i]);
   }
-  return best;
+  if (bound.prices() != best) bound.solve(best);
 }
 
 }  // namespace lamina

@@ -1,4 +1,4 @@
-// Prices for the memory of devices, which turn a limit into a cost.
+// Prices for the memory of machines, which turn a limit into a cost.
 //
 // For any prices ≥ 0, the least of (time + price of the memory taken) over all placements, less the price of
 // all budgets, is no more than the time of the best placement within the budgets: Lagrangian relaxation (M.
@@ -6,20 +6,17 @@
 // 27(1), 1981). The prices found here, by subgradient steps, make that bound high.
 #pragma once
 
-#include "plan/cost_model.h"
+#include "base/clock.h"
+#include "plan/stage_bound.h"
 
-#include <optional>
 #include <vector>
 
 namespace lamina {
 
-struct MemoryPrices {
-  std::vector<double> seconds_per_byte;  // by device
-  double lower_bound = 0;                // seconds: no placement within the budgets is faster
-  std::optional<Placement> feasible;     // the fastest within the budgets that was met on the way
-};
-
-// `rounds` steps at most, each a dynamic program over all pieces and devices.
-MemoryPrices find_memory_prices(const PlacementProblem& problem, int rounds);
+// Raises bound.lower_bound() from what `start` (seconds a byte, by kind) gives; leaves `bound` solved with the
+// best prices found, in `rounds` programs at most. `known` is the latency of a placement within the budgets,
+// infinite while there is none. An infinite bound: no stages that each fit their machine make up the whole.
+void raise_memory_prices(StageBound& bound, const StageCosts& costs, const std::vector<double>& start,
+                         double known, int rounds, const Deadline& deadline);
 
 }  // namespace lamina

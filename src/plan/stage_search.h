@@ -1,0 +1,37 @@
+// Placements built stage by stage, from the first cut to the last, as widely as one likes.
+#pragma once
+
+#include "base/clock.h"
+#include "plan/stage_bound.h"
+#include "plan/stage_costs.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
+
+namespace lamina {
+
+struct StageSearchLimits {
+  std::size_t width = 1;       // partial placements followed from each cut
+  std::size_t max_labels = 1;  // of all cuts
+  // Only placements faster than this are wanted.
+  double faster_than = std::numeric_limits<double>::infinity();
+};
+
+struct StageSearchResult {
+  std::optional<Placement> placement;  // the fastest that was met
+  bool complete = false;               // whether there is no faster one than this (or than was wanted)
+  std::size_t labels = 0;              // partial placements followed
+};
+
+// Of the partial placements that end at a cut, those are followed that promise the least latency by `bound`
+// (solved; any prices do), less those that another on the same machine beats in time and in the memory of
+// every machine. Machines of one kind are exchangeable: what counts is how much each holds, not which it is.
+// Everything is decided by figures and the order of machines, so the answer is always the same, unless the
+// deadline cuts it short. More than 63 machines that have to be used are Error(unsupported).
+StageSearchResult search_stages(const StageCosts& costs, const StageBound& bound,
+                                const StageSearchLimits& limits, const Deadline& deadline);
+
+}  // namespace lamina

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "plan/completion_bound.h"
 #include "plan/memory_prices.h"
+#include "plan/neighbourhoods.h"
 #include "plan/problem_check.h"
 #include "plan/stage_search.h"
 
@@ -18,13 +19,16 @@ namespace lamina {
 namespace {
 
 constexpr int kPriceRounds = 300;
-constexpr int kLevelRounds = 12;
+constexpr std::size_t kPartRounds = 1000;
 constexpr std::size_t kNarrowest = 16;  // partial placements followed from each cut
 constexpr std::size_t kWidening = 4;
 // Where prices lead the search into want of memory, these times the prices make it save more.
 constexpr double kThriftier[] = {3, 10, 100};
-// Steps of one program with levels.
-constexpr double kLevelSteps = 1e8;
+// Prices with ever more levels: the steps of one program, and how many programs.
+constexpr struct {
+  double steps;
+  int rounds;
+} kWithLevels[] = {{5e6, 100}, {1e8, 12}};
 
 class TightSearch {
  public:
@@ -38,13 +42,11 @@ class TightSearch {
   PlannedPlacement run() {
     const std::vector<double> prices = find_first();
     if (!complete_) {
-      StageBound bound(costs_, MemoryLevels(costs_, worth_remembering(prices)));
-      raise(bound, prices, kLevelRounds);
-      for (std::size_t width = kNarrowest; !complete_ && !deadline_.passed(); width *= kWidening) {
-        const bool last = width * problem_.pieces.size() > options_.max_labels;
-        follow(bound, last ? options_.max_labels : width);
-        if (last) break;
+      if (best_) {
+        best_ =
+            improve_by_parts(problem_, std::move(*best_), prices, kPartRounds, Deadline(deadline_.left() / 2));
       }
+      search_with_levels(prices);
     }
     if (!best_) {
       if (complete_) fail_for_memory(problem_);
@@ -62,15 +64,30 @@ class TightSearch {
   void raise(StageBound& bound, const std::vector<double>& prices, int rounds) {
     raise_memory_prices(bound, costs_, prices, known(), rounds, Deadline(deadline_.left() / 3));
     lower_bound_ = std::max(lower_bound_, std::min(bound.lower_bound(), known()));
+    fprintf(stderr,"  raise %d states %zu lb %.5f left %.2f\n",rounds,bound.levels().states(),bound.lower_bound(),std::chrono::duration<double>(deadline_.left()).count());
     if (bound.lower_bound() >= known()) complete_ = true;
   }
 
   void follow(const StageBound& bound, std::size_t width) {
     StageSearchResult result =
         search_stages(costs_, bound, {width, options_.max_labels, known()}, deadline_);
-    labels_ += result.labels;
+    labels_ += result.labels; fprintf(stderr,"  follow %zu labels %zu best %.5f complete %d left %.2f\n",width,result.labels,result.placement?result.placement->latency:0.0,result.complete,std::chrono::duration<double>(deadline_.left()).count());
     complete_ = result.complete;
     if (result.placement) best_ = std::move(result.placement);
+  }
+
+  void search_with_levels(std::vector<double> prices) {
+    std::optional<StageBound> bound;
+    for (const auto& [steps, rounds] : kWithLevels) {
+      bound.emplace(costs_, MemoryLevels(costs_, worth_remembering(prices, steps)));
+      raise(*bound, prices, rounds);
+      prices = bound->prices();
+    }
+    for (std::size_t width = kNarrowest; !complete_ && !deadline_.passed(); width *= kWidening) {
+      const bool last = width * problem_.pieces.size() > options_.max_labels;
+      follow(*bound, last ? options_.max_labels : width);
+      if (last) break;
+    }
   }
 
   // Prices, and a placement if one is found without much ado.
@@ -90,7 +107,7 @@ class TightSearch {
   }
 
   // The kinds whose memory is worth most, as many as the time for a program with their levels allows.
-  std::vector<std::size_t> worth_remembering(const std::vector<double>& prices) const {
+  std::vector<std::size_t> worth_remembering(const std::vector<double>& prices, double most_steps) const {
     std::vector<std::size_t> kinds(costs_.kinds());
     std::iota(kinds.begin(), kinds.end(), std::size_t{0});
     std::erase_if(kinds, [&](std::size_t kind) { return prices[kind] == 0; });
@@ -101,7 +118,7 @@ class TightSearch {
     std::size_t count = 0;
     for (; count < kinds.size(); ++count) {
       steps *= static_cast<double>(MemoryLevels::kLevels);
-      if (steps > kLevelSteps) break;
+      if (steps > most_steps) break;
     }
     kinds.resize(count);
     return kinds;

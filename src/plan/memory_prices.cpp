@@ -10,6 +10,8 @@ namespace {
 
 constexpr int kPatience = 6;  // rounds without a better bound until steps are halved
 constexpr double kBetter = 1e-4;
+constexpr double kFirstScale = 1;
+constexpr double kFirstScaleOfGoodPrices = 0.3;
 constexpr double kSmallestScale = 1e-3;
 constexpr double kHopedForGap = 0.03;  // at most so far above the bound the best is taken to lie
 constexpr double kMemory = 0.6;        // of the last direction in the next
@@ -34,7 +36,8 @@ void raise_memory_prices(StageBound& bound, const StageCosts& costs, const std::
   std::vector<double> best = start;
   std::vector<double> direction(costs.kinds(), 0);
   double highest = 0;
-  double scale = 1;
+  const bool from_nothing = std::all_of(start.begin(), start.end(), [](double price) { return price == 0; });
+  double scale = from_nothing ? kFirstScale : kFirstScaleOfGoodPrices;
   int patience = kPatience;
   for (int round = 0; round < rounds; ++round) {
     if (round > 0 && deadline.passed()) break;

@@ -36,6 +36,16 @@ void StageBound::enter(std::size_t cut, std::size_t kind) {
   const std::size_t stride = levels_.stride(kind);
   double* const before = &entering_[at(cut, kind)];
   std::fill_n(before, levels_.states(), kInfinite);
+  if (levels_.states() == 1) {
+    const double price = prices_[kind];
+    double least = kInfinite;
+    costs_.for_each_stage(
+        cut, kind, costs_.budget(kind), [&](std::size_t end, double seconds, std::uint64_t bytes) {
+          least = std::min(least, seconds + price * static_cast<double>(bytes) + leaving_[at(end, kind)]);
+        });
+    *before = least;
+    return;
+  }
   costs_.for_each_stage(
       cut, kind, costs_.budget(kind), [&](std::size_t end, double seconds, std::uint64_t bytes) {
         const double cost = seconds + prices_[kind] * static_cast<double>(bytes);
@@ -55,6 +65,7 @@ void StageBound::leave(std::size_t cut) {
   for (std::size_t to = 0; to < kinds; ++to) {
     const double* const ways = costs_.ways_to(cut, to);
     const double* const after = &entering_[at(cut, to)];
+    if (*std::min_element(after, after + states) == kInfinite) continue;
     if (states == 1) {
       for (std::size_t from = 0; from < kinds; ++from)
         before[from] = std::min(before[from], ways[from] + *after);

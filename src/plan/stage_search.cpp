@@ -41,8 +41,9 @@ struct Label {
 
 class Search {
  public:
-  Search(const StageCosts& costs, const StageBound& bound, const StageSearchLimits& limits)
-      : costs_(costs), bound_(bound), limits_(limits), fastest_(limits.faster_than) {
+  Search(const StageCosts& costs, const StageBound& bound, const StageSearchLimits& limits,
+         const Deadline& deadline)
+      : costs_(costs), bound_(bound), limits_(limits), deadline_(deadline), fastest_(limits.faster_than) {
     std::size_t required = 0;
     for (std::size_t kind = 0; kind < costs.kinds(); ++kind) {
       first_slot_.push_back(kind_of_.size());
@@ -60,16 +61,10 @@ class Search {
     candidates_.resize(costs.pieces() + 1);
   }
 
-  StageSearchResult run(const Deadline& deadline) {
+  StageSearchResult run() {
     const std::vector<std::uint64_t> nothing(slots_, 0);
     extend(kNone, nothing.data());
-    for (std::size_t cut = 1; cut <= costs_.pieces(); ++cut) {
-      if (labels_.size() > limits_.max_labels || deadline.passed()) {
-        complete_ = false;
-        break;
-      }
-      settle(cut);
-    }
+    for (std::size_t cut = 1; cut <= costs_.pieces() && !over_; ++cut) settle(cut);
     StageSearchResult result;
     if (last_ != kNone) result.placement = placement_of(last_);
     result.complete = complete_;
@@ -84,6 +79,11 @@ class Search {
     for (std::size_t i = 0; i < costs_.members(kind).size(); ++i)
       free -= static_cast<double>(held[first_slot_[kind] + i]);
     return free;
+  }
+
+  bool over() {
+    if (labels_.size() > limits_.max_labels || deadline_.passed()) complete_ = false, over_ = true;
+    return over_;
   }
 
   // Every stage that can follow the label (or begin, after none).
@@ -158,10 +158,7 @@ class Search {
     std::vector<std::vector<std::uint32_t>> front(slots_);  // by slot, fastest first
     for (const Candidate& candidate : here) {
       if (!(candidate.bound < fastest_)) continue;
-      if (labels_.size() > limits_.max_labels) {
-        complete_ = false;
-        break;
-      }
+      if (over()) return;
       const std::uint32_t label = add(candidate, cut);
       if (cut == costs_.pieces()) {
         finish(label);
@@ -177,7 +174,10 @@ class Search {
       }
     }
     for (const auto& labels : front) {
-      for (const std::uint32_t label : labels) extend(label, row(label));
+      for (const std::uint32_t label : labels) {
+        if (over()) return;
+        extend(label, row(label));
+      }
     }
   }
 
@@ -241,6 +241,7 @@ class Search {
   const StageCosts& costs_;
   const StageBound& bound_;
   const StageSearchLimits& limits_;
+  const Deadline& deadline_;
   double fastest_;  // the latency to beat
   std::size_t slots_ = 0;
   std::vector<std::size_t> kind_of_;     // by slot
@@ -254,13 +255,14 @@ class Search {
   std::vector<std::uint64_t> held_;  // memory: a row a label, a column a slot
   std::uint32_t last_ = kNone;
   bool complete_ = true;
+  bool over_ = false;  // limits reached
 };
 
 }  // namespace
 
 StageSearchResult search_stages(const StageCosts& costs, const StageBound& bound,
                                 const StageSearchLimits& limits, const Deadline& deadline) {
-  return Search(costs, bound, limits).run(deadline);
+  return Search(costs, bound, limits, deadline).run();
 }
 
 }  // namespace lamina

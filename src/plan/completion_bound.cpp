@@ -15,8 +15,7 @@ CompletionBound::CompletionBound(const PlacementProblem& problem)
       next_((pieces_ + 1) * devices_, 0),
       from_start_(std::numeric_limits<double>::infinity()) {
   for (std::size_t device = 0; device < devices_; ++device) {
-    bound_[pieces_ * devices_ + device] =
-        hop_cost(problem, device, problem.source, pieces_).seconds();
+    bound_[pieces_ * devices_ + device] = hop_cost(problem, device, problem.source, pieces_).seconds();
   }
   for (std::size_t piece = pieces_; piece-- > 1;) {
     for (std::size_t next = 0; next < devices_; ++next) {

@@ -19,7 +19,7 @@ RateOptions rate_options(const Demands& demands) {
 }
 
 PlannedPlacement find_fastest(const PlacementProblem& problem, const Demands& demands) {
-  return keep_demands(problem, find_least_latency(problem), demands);
+  return keep_demands(problem, find_least_latency(problem, planner_options(demands.time_limit)), demands);
 }
 
 PlannedPlacement keep_demands(const PlacementProblem& problem, PlannedPlacement fastest,

@@ -23,15 +23,16 @@ struct Attempt {
 };
 
 // On the devices marked alone.
-Attempt try_devices(PlacementProblem problem, const std::vector<bool>& taken, double deadline) {
+Attempt try_devices(PlacementProblem problem, const std::vector<bool>& taken, double latency,
+                    const Deadline& deadline) {
   for (std::size_t device = 0; device < taken.size(); ++device) {
     if (!taken[device]) forbid_device(problem, device);
   }
-  if (!(CompletionBound(problem).from_start() <= deadline)) return {};
+  if (!(CompletionBound(problem).from_start() <= latency)) return {};
   try {
-    const PlannedPlacement planned = find_least_latency(problem);
-    if (planned.placement.latency <= deadline) return {planned.placement, true};
-    return {std::nullopt, planned.lower_bound > deadline};
+    const PlannedPlacement planned = find_least_latency(problem, planner_options(deadline.left()));
+    if (planned.placement.latency <= latency) return {planned.placement, true};
+    return {std::nullopt, planned.lower_bound > latency};
   } catch (const Error& error) {
     if (error.code() == ErrorCode::out_of_memory) return {};
     if (error.code() == ErrorCode::resource_exhausted) return {std::nullopt, false};
@@ -56,7 +57,7 @@ Attempt try_count(const PlacementProblem& problem, const Demands& demands, std::
     }
     if (deadline.passed())
       fail(ErrorCode::deadline_exceeded, "no proof within the time limit of the planner");
-    const Attempt attempt = try_devices(problem, taken, demands.deadline);
+    const Attempt attempt = try_devices(problem, taken, demands.deadline, deadline);
     best.proven = best.proven && attempt.proven;
     const bool faster =
         attempt.placement && (!best.placement || attempt.placement->latency < best.placement->latency);

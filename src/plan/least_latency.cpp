@@ -19,7 +19,7 @@ namespace lamina {
 namespace {
 
 constexpr int kPriceRounds = 300;
-constexpr std::size_t kPartRounds = 1000;
+constexpr std::size_t kPartRounds = 400;
 constexpr std::size_t kNarrowest = 16;  // partial placements followed from each cut
 constexpr std::size_t kWidening = 4;
 // Where prices lead the search into want of memory, these times the prices make it save more.
@@ -43,8 +43,8 @@ class TightSearch {
     const std::vector<double> prices = find_first();
     if (!complete_) {
       if (best_) {
-        best_ =
-            improve_by_parts(problem_, std::move(*best_), prices, kPartRounds, Deadline(deadline_.left() / 2));
+        best_ = improve_by_parts(problem_, std::move(*best_), prices, kPartRounds,
+                                 Deadline(deadline_.left() / 2));
       }
       search_with_levels(prices);
     }
@@ -64,14 +64,12 @@ class TightSearch {
   void raise(StageBound& bound, const std::vector<double>& prices, int rounds) {
     raise_memory_prices(bound, costs_, prices, known(), rounds, Deadline(deadline_.left() / 3));
     lower_bound_ = std::max(lower_bound_, std::min(bound.lower_bound(), known()));
-    fprintf(stderr,"  raise %d states %zu lb %.5f left %.2f\n",rounds,bound.levels().states(),bound.lower_bound(),std::chrono::duration<double>(deadline_.left()).count());
     if (bound.lower_bound() >= known()) complete_ = true;
   }
 
   void follow(const StageBound& bound, std::size_t width) {
-    StageSearchResult result =
-        search_stages(costs_, bound, {width, options_.max_labels, known()}, deadline_);
-    labels_ += result.labels; fprintf(stderr,"  follow %zu labels %zu best %.5f complete %d left %.2f\n",width,result.labels,result.placement?result.placement->latency:0.0,result.complete,std::chrono::duration<double>(deadline_.left()).count());
+    StageSearchResult result = search_stages(costs_, bound, {width, options_.max_labels, known()}, deadline_);
+    labels_ += result.labels;
     complete_ = result.complete;
     if (result.placement) best_ = std::move(result.placement);
   }

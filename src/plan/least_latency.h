@@ -16,6 +16,12 @@ struct PlannerOptions {
   Clock::duration time_limit = std::chrono::seconds(10);
 };
 
+inline PlannerOptions planner_options(Clock::duration time_limit) {
+  PlannerOptions options;
+  options.time_limit = time_limit;
+  return options;
+}
+
 struct PlannedPlacement {
   Placement placement;
   // No placement is faster than this. Equal to placement.latency when proven best.

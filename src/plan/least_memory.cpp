@@ -23,11 +23,12 @@ struct Attempt {
   bool proven = true;  // that there is none, where there is none
 };
 
-Attempt try_budget(PlacementProblem problem, std::uint64_t budget, const Demands& demands) {
+Attempt try_budget(PlacementProblem problem, std::uint64_t budget, const Demands& demands,
+                   const Deadline& deadline) {
   for (PlanDevice& device : problem.devices) device.memory_budget = std::min(device.memory_budget, budget);
   try {
     // Whether the fastest there is comes in time is known, unless the search for it gave up.
-    const PlannedPlacement fastest = find_least_latency(problem);
+    const PlannedPlacement fastest = find_least_latency(problem, planner_options(deadline.left()));
     if (fastest.lower_bound > demands.deadline) return {};
     try {
       return {keep_demands(problem, fastest, demands), true};
@@ -54,7 +55,7 @@ PlannedPlacement find_least_memory(const PlacementProblem& problem, const Demand
   std::uint64_t proven = 0;                                   // no placement needs less
   while (low < high && !deadline.passed()) {
     const std::uint64_t middle = low + (high - low) / 2;
-    Attempt attempt = try_budget(problem, middle, demands);
+    Attempt attempt = try_budget(problem, middle, demands, deadline);
     if (attempt.planned) {
       high = most_memory(problem, attempt.planned->placement);
       best.placement = std::move(attempt.planned->placement);

@@ -13,9 +13,10 @@
 
 namespace lamina {
 
-// Raises bound.lower_bound() from what `start` (seconds a byte, by kind) gives; leaves `bound` solved with the
-// best prices found, in `rounds` programs at most. `known` is the latency of a placement within the budgets,
-// infinite while there is none. An infinite bound: no stages that each fit their machine make up the whole.
+// Raises bound.lower_bound() from what `start` (seconds a byte, by kind) gives; leaves `bound` solved with
+// the best prices found, in `rounds` programs at most. `known` is the latency of a placement within the
+// budgets, infinite while there is none. An infinite bound: no stages that each fit their machine make up the
+// whole.
 void raise_memory_prices(StageBound& bound, const StageCosts& costs, const std::vector<double>& start,
                          double known, int rounds, const Deadline& deadline);
 

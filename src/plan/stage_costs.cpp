@@ -4,7 +4,8 @@
 
 namespace lamina {
 
-StageCosts::StageCosts(const PlacementProblem& problem) : problem_(problem),
+StageCosts::StageCosts(const PlacementProblem& problem)
+    : problem_(problem),
       pieces_(problem.pieces.size()),
       kind_of_(problem.devices.size()),
       choices_(pieces_, {kAnyKind, 0, pieces_}) {

@@ -102,9 +102,9 @@ class Search {
       const std::size_t kind = kind_of_[slot];
       if (label != kNone && slot == labels_[label].slot) continue;
       if (same_as_one_before(label, slot, held)) continue;
-      const double latency = label == kNone ? costs_.way_in(kind)
-                                            : labels_[label].latency +
-                                                  costs_.ways_to(cut, kind)[kind_of_[labels_[label].slot]];
+      const double latency =
+          label == kNone ? costs_.way_in(kind)
+                         : labels_[label].latency + costs_.ways_to(cut, kind)[kind_of_[labels_[label].slot]];
       if (!(latency + priced + bound_.entering(cut, kind, state) < fastest_)) continue;
       const double price = bound_.prices()[kind];
       const std::size_t stride = levels.stride(kind);
@@ -115,8 +115,8 @@ class Search {
             const double taken = static_cast<double>(bytes);
             const std::size_t after = others + levels.level(kind, free[kind] - taken) * stride;
             const double so_far = latency + seconds;
-            const double least = so_far + std::max(0.0, priced + price * taken +
-                                                            bound_.leaving(end, kind, after));
+            const double least =
+                so_far + std::max(0.0, priced + price * taken + bound_.leaving(end, kind, after));
             if (!(least < fastest_)) return;
             wait(end, {least, so_far, bytes, label, static_cast<std::uint32_t>(slot)});
           });

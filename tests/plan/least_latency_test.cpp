@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "plan/random_problem.h"
 
+#include <functional>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -10,12 +11,14 @@
 namespace lamina {
 namespace {
 
-void expect_exact(const RandomProblemOptions& options, unsigned seed, int cases) {
+void expect_exact(const RandomProblemOptions& options, unsigned seed, int cases,
+                  const std::function<void(PlacementProblem&)>& change = {}) {
   std::mt19937 random(seed);
   int infeasible = 0;
   int split = 0;
   for (int i = 0; i < cases; ++i) {
-    const PlacementProblem problem = random_problem(random, options);
+    PlacementProblem problem = random_problem(random, options);
+    if (change) change(problem);
     const std::optional<double> best = brute_force(problem);
     if (!best) {
       ++infeasible;
@@ -48,6 +51,62 @@ TEST(LeastLatency, EqualsBruteForceWhereSomePiecesCannotRunEverywhere) {
 
 TEST(LeastLatency, EqualsBruteForceWhereHopsChooseTheirWireFormats) {
   expect_exact({.tightness = 1, .wires = 3}, 6, 1000);
+}
+
+TEST(LeastLatency, EqualsBruteForceWhereMachinesAreAlike) {
+  expect_exact({.max_devices = 5, .tightness = 0.8}, 6, 1000, make_alike);
+}
+
+TEST(LeastLatency, EqualsBruteForceWhereMachinesHaveToBeUsed) {
+  std::mt19937 random(7);
+  expect_exact({.tightness = 1}, 8, 1000, [&](PlacementProblem& problem) {
+    for (PlanDevice& device : problem.devices) device.required = random() % 3 == 0;
+  });
+  expect_exact({.max_devices = 5, .tightness = 0.8}, 9, 500, [&](PlacementProblem& problem) {
+    problem.devices.front().required = problem.devices.back().required = random() % 2 == 0;
+    make_alike(problem);
+  });
+}
+
+// Ten machines of three kinds: enumerated, machine by machine, they would be millions of partial placements.
+TEST(LeastLatency, CountsMachinesThatAreAlike) {
+  std::mt19937 random(12);
+  PlacementProblem problem;
+  while (problem.pieces.size() < 12 || problem.devices.size() < 3)
+    problem = random_problem(random, {.max_devices = 3, .max_pieces = 12, .tightness = 0.6});
+  const PlannedPlacement few = find_least_latency(problem);
+  for (int i = 0; i < 7; ++i) {
+    PlanDevice twin = problem.devices.back();
+    twin.name += std::to_string(i);
+    problem.devices.push_back(twin);
+    problem.cost.push_back(problem.cost.back());
+    for (auto& row : problem.links) row.push_back(row.back());
+    problem.links.push_back(problem.links.back());
+    problem.links.back().back() = problem.links.back()[problem.links.size() - 2];
+  }
+  const PlannedPlacement many = find_least_latency(problem);
+  EXPECT_TRUE(many.proven_best);
+  EXPECT_TRUE(is_feasible(problem, many.placement));
+  EXPECT_LE(many.placement.latency, few.placement.latency);
+}
+
+// Stages that go through a dozen machines whose memory is all but used up: every width of the search before
+// the last is too narrow to prove anything.
+TEST(LeastLatency, FindsAPlanAndABoundWhereMemoryIsTight) {
+  std::mt19937 random(13);
+  for (int i = 0; i < 5; ++i) {
+    PlacementProblem problem;
+    while (problem.pieces.size() < 50 || problem.devices.size() < 10)
+      problem = random_problem(random, {.max_devices = 12, .max_pieces = 60, .tightness = 0.15});
+    PlannerOptions options;
+    options.max_labels = 20'000;
+    const PlannedPlacement found = find_least_latency(problem, options);
+    EXPECT_TRUE(is_feasible(problem, found.placement));
+    EXPECT_LE(found.lower_bound, found.placement.latency);
+    EXPECT_GT(found.lower_bound, found.placement.latency * 0.7);
+    const PlannedPlacement again = find_least_latency(problem, options);
+    EXPECT_EQ(found.placement.latency, again.placement.latency);
+  }
 }
 
 TEST(LeastLatency, BeyondItsBoundSaysHowFarFromBestItMayBe) {

@@ -91,6 +91,25 @@ inline PlacementProblem random_problem(std::mt19937& random, const RandomProblem
   return problem;
 }
 
+// Makes all devices but the source alike, with the figures of one of them.
+inline void make_alike(PlacementProblem& problem) {
+  const std::size_t model = problem.source == 0 ? problem.devices.size() - 1 : 0;
+  for (std::size_t device = 0; device < problem.devices.size(); ++device) {
+    if (device == problem.source || device == model) continue;
+    problem.devices[device] = problem.devices[model];
+    problem.cost[device] = problem.cost[model];
+  }
+  const LinkCost between = problem.links[model][model];
+  const LinkCost in = problem.links[problem.source][model];
+  const LinkCost out = problem.links[model][problem.source];
+  for (std::size_t a = 0; a < problem.devices.size(); ++a) {
+    for (std::size_t b = 0; b < problem.devices.size(); ++b) {
+      if (a == problem.source && b == problem.source) continue;
+      problem.links[a][b] = a == problem.source ? in : b == problem.source ? out : between;
+    }
+  }
+}
+
 // Calls `visit` with every feasible assignment of pieces to devices, machines used as often as one likes.
 inline void for_every_placement(const PlacementProblem& problem,
                                 const std::function<void(const Placement&)>& visit) {

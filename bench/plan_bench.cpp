@@ -14,9 +14,10 @@
 namespace lamina {
 namespace {
 
-// A chain of `pieces` on `devices` of speeds up to 10 times apart; `tightness` is the memory of all devices
-// together over what the model needs.
-PlacementProblem make_problem(std::size_t pieces, std::size_t devices, double tightness, unsigned seed) {
+// A chain of `pieces` on `devices` of so many kinds, of speeds up to 10 times apart; `tightness` is the
+// memory of all devices together over what the model needs.
+PlacementProblem make_problem(std::size_t pieces, std::size_t devices, std::size_t kinds, double tightness,
+                              unsigned seed) {
   std::mt19937 random(seed);
   const auto real = [&](double low, double high) {
     return std::uniform_real_distribution<double>(low, high)(random);
@@ -35,7 +36,8 @@ PlacementProblem make_problem(std::size_t pieces, std::size_t devices, double ti
     problem.cut_bytes.push_back(static_cast<std::uint64_t>(real(4e3, 3e6)));
   double speeds = 0;
   std::vector<double> speed;
-  for (std::size_t i = 0; i < devices; ++i) speeds += speed.emplace_back(real(1, 10));
+  for (std::size_t i = 0; i < devices; ++i)
+    speeds += speed.emplace_back(i < kinds ? real(1, 10) : speed[i % kinds]);
   for (std::size_t d = 0; d < devices; ++d) {
     problem.devices.push_back(
         {"device" + std::to_string(d),
@@ -46,6 +48,11 @@ PlacementProblem make_problem(std::size_t pieces, std::size_t devices, double ti
     auto& links = problem.links.emplace_back();
     for (std::size_t to = 0; to < devices; ++to) links.push_back({real(50e-6, 2e-3), real(1e7, 1e9)});
   }
+  for (std::size_t d = kinds; d < devices; ++d) problem.cost[d] = problem.cost[d % kinds];
+  for (std::size_t from = 0; from < devices; ++from) {
+    for (std::size_t to = 0; to < devices; ++to)
+      problem.links[from][to] = problem.links[from % kinds][to % kinds];
+  }
   return problem;
 }
 
@@ -55,13 +62,15 @@ double gap_of(const PlannedPlacement& planned, bool rate) {
   return figure / planned.lower_bound - 1;
 }
 
-void measure(const char* what, std::size_t pieces, std::size_t devices, double tightness, bool rate) {
+void measure(const char* what, std::size_t pieces, std::size_t devices, double tightness, bool rate,
+             std::size_t kinds = 0) {
   std::vector<double> seconds;
   int proven = 0;
   double gap = 0;
   constexpr unsigned kProblems = 9;
   for (unsigned seed = 0; seed < kProblems; ++seed) {
-    const PlacementProblem problem = make_problem(pieces, devices, tightness, seed);
+    const PlacementProblem problem =
+        make_problem(pieces, devices, kinds > 0 ? kinds : devices, tightness, seed);
     const Clock::time_point begin = Clock::now();
     try {
       const PlannedPlacement planned = rate ? find_highest_rate(problem, {}) : find_least_latency(problem);
@@ -96,6 +105,8 @@ int main() {
   lamina::measure(tight, 1000, 16, 1.2, false);
   lamina::measure("plenty", 1000, 64, 40, false);
   lamina::measure(tight, 1000, 64, 1.2, false);
+  lamina::measure("tight, 4 kinds", 200, 12, 1.2, false, 4);
+  lamina::measure("tight, 4 kinds", 1000, 64, 1.2, false, 4);
   lamina::measure("plenty", 200, 32, 40, true);
   lamina::measure(tight, 200, 32, 1.2, true);
   lamina::measure("plenty", 1000, 64, 40, true);

@@ -19,7 +19,7 @@ namespace lamina {
 namespace {
 
 constexpr int kPriceRounds = 300;
-constexpr std::size_t kPartRounds = 400;
+constexpr std::size_t kPartRounds = 300;
 constexpr std::size_t kNarrowest = 16;  // partial placements followed from each cut
 constexpr std::size_t kWidening = 4;
 // Where prices lead the search into want of memory, these times the prices make it save more.
@@ -74,6 +74,14 @@ class TightSearch {
     if (result.placement) best_ = std::move(result.placement);
   }
 
+  // Follows ever more partial placements, as long as max_labels of them would do for all cuts.
+  void widen(const StageBound& bound, std::size_t width) {
+    for (; width * problem_.pieces.size() <= options_.max_labels; width *= kWidening) {
+      if (complete_ || deadline_.passed()) return;
+      follow(bound, width);
+    }
+  }
+
   void search_with_levels(std::vector<double> prices) {
     std::optional<StageBound> bound;
     for (const auto& [steps, rounds] : kWithLevels) {
@@ -81,25 +89,30 @@ class TightSearch {
       raise(*bound, prices, rounds);
       prices = bound->prices();
     }
-    for (std::size_t width = kNarrowest; !complete_ && !deadline_.passed(); width *= kWidening) {
-      const bool last = width * problem_.pieces.size() > options_.max_labels;
-      follow(*bound, last ? options_.max_labels : width);
-      if (last) break;
-    }
+    widen(*bound, kNarrowest);
+    if (!complete_) follow(*bound, options_.max_labels);
   }
 
   // Prices, and a placement if one is found without much ado.
   std::vector<double> find_first() {
     StageBound bound(costs_, MemoryLevels(costs_, {}));
-    raise(bound, std::vector<double>(costs_.kinds(), 0), kPriceRounds);
-    const std::vector<double> prices = bound.prices();
-    follow(bound, kNarrowest);
+    const std::vector<double> nothing(costs_.kinds(), 0);
+    bound.solve(nothing);
+    follow(bound, kNarrowest);  // all that a small problem needs
+    if (complete_) return nothing;
+    raise(bound, nothing, kPriceRounds);
+    std::vector<double> prices = bound.prices();
+    if (!complete_) follow(bound, kNarrowest);
     for (const double times : kThriftier) {
       if (best_ || complete_) break;
       std::vector<double> thrifty = prices;
       for (double& price : thrifty) price *= times;
       bound.solve(thrifty);
       follow(bound, kNarrowest);
+    }
+    if (best_) {
+      bound.solve(prices);
+      widen(bound, kNarrowest * kWidening);
     }
     return prices;
   }

@@ -14,6 +14,10 @@ constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 // Candidates that wait for their cut, in multiples of max_labels.
 constexpr std::size_t kMostWaiting = 20;
 
+// The fastest at a cut and slot that a partial placement is compared with: beyond them comparing takes longer
+// than following.
+constexpr std::size_t kMostRivals = 500;
+
 // A slot is a machine's place among those of its kind, which are ordered by the memory they hold: the machine
 // in a slot changes when one overtakes another.
 
@@ -165,8 +169,8 @@ class Search {
         continue;
       }
       std::vector<std::uint32_t>& rivals = front[labels_[label].slot];
-      if (std::any_of(rivals.begin(), rivals.end(),
-                      [&](std::uint32_t rival) { return beats(rival, label); })) {
+      const auto last = rivals.begin() + static_cast<std::ptrdiff_t>(std::min(rivals.size(), kMostRivals));
+      if (std::any_of(rivals.begin(), last, [&](std::uint32_t rival) { return beats(rival, label); })) {
         labels_.pop_back();
         held_.resize(labels_.size() * slots_);
       } else {

@@ -90,23 +90,19 @@ TEST(LeastLatency, CountsMachinesThatAreAlike) {
   EXPECT_LE(many.placement.latency, few.placement.latency);
 }
 
-// Stages that go through a dozen machines whose memory is all but used up: every width of the search before
-// the last is too narrow to prove anything.
+// Too many machines whose memory is all but used up for a search of so few labels to prove anything.
 TEST(LeastLatency, FindsAPlanAndABoundWhereMemoryIsTight) {
   std::mt19937 random(13);
-  for (int i = 0; i < 5; ++i) {
-    PlacementProblem problem;
-    while (problem.pieces.size() < 50 || problem.devices.size() < 10)
-      problem = random_problem(random, {.max_devices = 12, .max_pieces = 60, .tightness = 0.15});
-    PlannerOptions options;
-    options.max_labels = 20'000;
-    const PlannedPlacement found = find_least_latency(problem, options);
-    EXPECT_TRUE(is_feasible(problem, found.placement));
-    EXPECT_LE(found.lower_bound, found.placement.latency);
-    EXPECT_GT(found.lower_bound, found.placement.latency * 0.7);
-    const PlannedPlacement again = find_least_latency(problem, options);
-    EXPECT_EQ(found.placement.latency, again.placement.latency);
-  }
+  PlacementProblem problem;
+  while (problem.pieces.size() < 50 || problem.devices.size() < 10)
+    problem = random_problem(random, {.max_devices = 12, .max_pieces = 60, .tightness = 0.15});
+  PlannerOptions options;
+  options.max_labels = 2000;
+  const PlannedPlacement found = find_least_latency(problem, options);
+  EXPECT_TRUE(is_feasible(problem, found.placement));
+  EXPECT_LE(found.lower_bound, found.placement.latency);
+  EXPECT_GT(found.lower_bound, found.placement.latency * 0.7);
+  EXPECT_EQ(find_least_latency(problem, options).placement.latency, found.placement.latency);
 }
 
 TEST(LeastLatency, BeyondItsBoundSaysHowFarFromBestItMayBe) {

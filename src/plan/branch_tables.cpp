@@ -12,7 +12,7 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr std::size_t kFew = 48;
 constexpr std::size_t kMostPartial = 20'000;
 // Ways of all blocks, senders and receivers together that are listed in full.
-constexpr double kMostListed = 1.5e6;
+constexpr double kMostListed = 1e5;
 
 // The ways to share out a block's branches.
 double ways_of(const PlanBlock& block, std::size_t devices) {

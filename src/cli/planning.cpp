@@ -52,6 +52,7 @@ PlanningRequest request_of(const PlanArguments& arguments, std::size_t machines,
   if (!arguments.min_rate.empty()) request.period = 1 / parse_rate(arguments.min_rate, "--min-rate");
   request.replicas = parse_replicas(arguments.replicas, machines);
   request.top = top;
+  request.branches = !arguments.no_branches;
   request.time_limit =
       std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(arguments.time_limit));
   return request;
@@ -66,6 +67,17 @@ std::vector<std::vector<std::string>> layers_of(const SlicedModel& model, const 
       names.push_back(model.graph.layers()[layer].name);
   }
   return layers;
+}
+
+// The names of their layers, for constraints. Benchmark and model have the same blocks: its hash says so.
+void name_layers_of_branches(const SlicedModel& model, PlacementProblem& problem) {
+  for (std::size_t i = 0; i < std::min(model.blocks.size(), problem.blocks.size()); ++i) {
+    std::vector<PlanBranch>& branches = problem.blocks[i].branches;
+    for (std::size_t j = 0; j < std::min(model.blocks[i].branches.size(), branches.size()); ++j) {
+      for (const LayerId layer : model.blocks[i].branches[j])
+        branches[j].layers.push_back(model.graph.layers()[layer].name);
+    }
+  }
 }
 
 // The sizes that were measured and are asked for.
@@ -87,10 +99,11 @@ std::vector<std::int64_t> wanted_sizes(const Benchmark& benchmark, const std::st
 }
 
 // Where none keeps what is asked for, the Error says which demands are in each other's way.
-std::vector<Plan> plans_of(PlanningProblem& one, const std::string& source,
+std::vector<Plan> plans_of(const SlicedModel& model, PlanningProblem& one, const std::string& source,
                            const std::vector<std::vector<std::string>>& layers,
                            const Constraints& constraints, WireChoice* wires) {
   PlacementProblem free = make_problem(one.benchmark, source);
+  name_layers_of_branches(model, free);
   if (wires != nullptr) wires->add_to(free);
   one.problem = free;
   apply_constraints(constraints, layers, one.problem);
@@ -103,7 +116,7 @@ std::vector<Plan> plans_of(PlanningProblem& one, const std::string& source,
       if (wires != nullptr) accepted = wires->accept(plans.back(), found.placement) && accepted;
     }
     // Some hop has to be wider.
-    if (!accepted) return plans_of(one, source, layers, constraints, wires);
+    if (!accepted) return plans_of(model, one, source, layers, constraints, wires);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::resource_exhausted && error.code() != ErrorCode::out_of_memory) throw;
     const std::string conflict = explain_conflict(free, layers, constraints, one.request);
@@ -147,6 +160,8 @@ void PlanArguments::add_to(CLI::App& command) {
   command.add_option("--min-rate", min_rate, "the least that the plan carries, such as 20/s");
   command.add_option("--replicas", replicas, "machines that may run the same stage, at most; auto: all")
       ->capture_default_str();
+  command.add_flag("--no-branches", no_branches,
+                   "run branches of the model one after another, also where they are faster at once");
   command.add_option("--time-limit", time_limit, "seconds to look for the best plan and its proof")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
@@ -181,7 +196,7 @@ Planned make_plans(const SlicedModel& model, const Benchmark& benchmark, const s
     try {
       PlanningProblem one{at_batch(benchmark, batch), {}, planned.request};
       if (joins) one.request.period *= static_cast<double>(batch);
-      std::vector<Plan> plans = plans_of(one, source, layers, constraints, wires ? &*wires : nullptr);
+      std::vector<Plan> plans = plans_of(model, one, source, layers, constraints, wires ? &*wires : nullptr);
       if (joins && batch > 1) join_requests(plans, planned.request.deadline);
       planned.plans.insert(planned.plans.end(), plans.begin(), plans.end());
       planned.by_batch.emplace(batch, std::move(one));

@@ -25,6 +25,7 @@ struct PlanArguments {
   std::string min_rate;
   std::string replicas = "1";
   std::string batch;  // "8" or "1..64": sizes to join requests into; empty: the benchmark's first, not joined
+  bool no_branches = false;
   double time_limit = 10;
   WireArguments wire;
   void add_to(CLI::App& command);

@@ -96,6 +96,12 @@ void print(const PlacementProblem& problem, const Plan& plan, const Options& opt
 
 void run(const Options& options) {
   const Plan plan = options.plan.empty() ? load_plan(options.directory) : read_plan(options.plan);
+  if (has_branches(plan)) {
+    fail(ErrorCode::unsupported,
+         "the plan runs branches at once, which is not simulated yet; 'lamina configure --no-branches' makes "
+         "one "
+         "that is");
+  }
   const Benchmark every_size = load_benchmark(options.directory);
   const Benchmark benchmark = at_batch(every_size, plan.batch);
   PlacementProblem problem = make_problem(benchmark, plan.source);
@@ -129,6 +135,7 @@ void run(const Options& options) {
     forbid_device(left, device);
     PlanningRequest request;
     request.objective = plan.objective;
+    request.branches = false;
     return find_placement(left, request);
   };
   print(problem, plan, options, rate, simulate(problem, placement, simulation));

@@ -6,6 +6,7 @@
 #include "cluster/bounded_queue.h"
 #include "cluster/data_path.h"
 #include "cluster/listener.h"
+#include "cluster/part_collector.h"
 #include "cluster/worker_client.h"
 #include "profile/statistics.h"
 
@@ -35,6 +36,16 @@ std::uint64_t new_pipeline_number() {
   return (std::uint64_t{random()} << 32U | random()) | 1U;
 }
 
+Routes routes_of(const std::vector<HeadStage>& stages, const Signature& signature,
+                 const std::vector<TensorSource>& sources) {
+  std::vector<RoutedStage> routed;
+  for (const HeadStage& stage : stages) {
+    routed.push_back({stage.name, stage.graph.inputs().size(), stage.graph.outputs().size(),
+                      stage.replicas.size(), stage.sources});
+  }
+  return find_routes(routed, signature.inputs.size(), signature.outputs.size(), sources);
+}
+
 // A replica of a stage as the head knows it. Its slot is its place in the list, counted from 1.
 struct Place {
   std::size_t stage = 0;
@@ -50,6 +61,13 @@ struct Place {
   std::deque<double> recent;  // seconds of the last runs
 };
 
+// A replica of a stage that requests enter.
+struct Entry {
+  std::size_t route = 0;  // of those from the head
+  std::size_t place = 0;
+  std::shared_ptr<DataLink> link;
+};
+
 }  // namespace
 
 class Head::Implementation {
@@ -58,6 +76,7 @@ class Head::Implementation {
       : signature_(std::move(signature)),
         stages_(std::move(stages)),
         options_(std::move(options)),
+        routes_(routes_of(stages_, signature_, options_.sources)),
         pipeline_(new_pipeline_number()),
         data_([this](Frame frame) { receive(std::move(frame)); }, options_.max_frame_bytes),
         outbox_(options_.max_in_flight) {
@@ -71,6 +90,7 @@ class Head::Implementation {
         place.client = std::make_unique<WorkerClient>(replica.address, options_.tls);
       }
     }
+    if (routes_.parts.back().size() > 1) collector_.emplace(routes_.parts.back(), options_.max_in_flight);
     Listener listener =
         listen_at(options_.listen, options_.tls, options_.max_frame_bytes, {&data_}, "the head");
     server_ = std::move(listener.server);
@@ -87,9 +107,10 @@ class Head::Implementation {
       stopping_ = true;
       wake_.notify_all();
       wake_watcher_.notify_all();
-      for (const auto& entry : entries_)
-        entry->close();  // the sender may wait for a worker that no longer reads
+      for (const Entry& entry : entries_)
+        entry.link->close();  // the sender may wait for a worker that no longer reads
     }
+    if (collector_) collector_->close();
     outbox_.close();
     cancelled_.close();
     server_->Shutdown(std::chrono::system_clock::now());
@@ -186,11 +207,15 @@ class Head::Implementation {
   // From the last place to the first, so that no frame meets a place that isn't there yet.
   void connect_all() {
     for (std::size_t i = places_.size(); i-- > 0;) connect(i);
-    std::vector<std::shared_ptr<DataLink>> entries;
-    for (std::size_t i = 0; i < places_.size() && places_[i].stage == 0; ++i) {
-      const auto broken = [this, i](const Error& error) { lose_place(i, error); };
-      entries.push_back(std::make_shared<DataLink>(places_[i].plan.address, options_.tls, broken));
-      entries.back()->echo({}, kEchoLimit);
+    std::vector<Entry> entries;
+    for (std::size_t route = 0; route < routes_.of_request.size(); ++route) {
+      for (std::size_t i = 0; i < places_.size(); ++i) {
+        if (places_[i].stage != routes_.of_request[route].to) continue;
+        const auto broken = [this, i](const Error& error) { lose_place(i, error); };
+        entries.push_back(
+            {route, i, std::make_shared<DataLink>(places_[i].plan.address, options_.tls, broken)});
+        entries.back().link->echo({}, kEchoLimit);
+      }
     }
     const std::lock_guard lock(mutex_);
     entries_.swap(entries);  // the old ones end after the lock: their threads may be waiting for it
@@ -206,24 +231,34 @@ class Head::Implementation {
     request.set_pipeline(pipeline_);
     request.set_slot(slot_of(index));
     request.set_stage(place.loaded);
-    const std::size_t next_stage = place.stage + 1;
     std::string addresses;
-    const auto add_next = [&](const std::string& address, std::uint32_t slot, double share) {
-      v1::NextPlace& next = *request.add_next();
+    const auto add_place = [&](v1::Consumer& consumer, const std::string& address, std::uint32_t slot,
+                               double share) {
+      v1::NextPlace& next = *consumer.add_places();
       next.set_address(address);
       next.set_slot(slot);
       next.set_share(share);
       addresses += (addresses.empty() ? "" : ",") + address;
     };
-    if (next_stage == stages_.size()) add_next(address_, 0, 1);
-    for (std::size_t i = 0; i < places_.size(); ++i) {
-      if (places_[i].stage == next_stage)
-        add_next(places_[i].plan.address, slot_of(i), places_[i].plan.share);
+    for (const Route& route : routes_.of_stage[place.stage]) {
+      v1::Consumer& consumer = *request.add_consumers();
+      const bool to_head = route.to == stages_.size();
+      consumer.set_part(static_cast<std::uint32_t>(route.part));
+      consumer.set_wire(std::string(to_string(to_head ? options_.return_wire : stages_[route.to].wire)));
+      for (const std::size_t output : route.outputs) consumer.add_outputs(static_cast<std::uint32_t>(output));
+      if (to_head) add_place(consumer, address_, 0, 1);
+      for (std::size_t i = 0; i < places_.size(); ++i) {
+        if (places_[i].stage == route.to)
+          add_place(consumer, places_[i].plan.address, slot_of(i), places_[i].plan.share);
+      }
+    }
+    const Parts& parts = routes_.parts[place.stage];
+    for (std::size_t part = 0; parts.size() > 1 && part < parts.size(); ++part) {
+      v1::Part& wanted = *request.add_parts();
+      for (const std::size_t input : parts[part]) wanted.add_inputs(static_cast<std::uint32_t>(input));
     }
     request.set_head_address(address_);
     request.set_queue(static_cast<std::uint32_t>(options_.stage_queue));
-    request.set_wire(std::string(
-        to_string(next_stage == stages_.size() ? options_.return_wire : stages_[next_stage].wire)));
     try {
       place.client->connect(request);
       const std::lock_guard lock(mutex_);
@@ -275,16 +310,16 @@ class Head::Implementation {
   static std::uint32_t slot_of(std::size_t place) { return static_cast<std::uint32_t>(place + 1); }
 
   bool ready_locked() const {
-    return !entries_.empty() &&
-           std::all_of(entries_.begin(), entries_.end(), [](const auto& entry) { return entry->alive(); }) &&
-           std::all_of(places_.begin(), places_.end(), [](const Place& place) { return place.ready; });
+    return !entries_.empty() && std::all_of(entries_.begin(), entries_.end(), [](const Entry& entry) {
+      return entry.link->alive();
+    }) && std::all_of(places_.begin(), places_.end(), [](const Place& place) { return place.ready; });
   }
 
   std::string trouble_locked() const {
     for (const Place& place : places_) {
       if (!place.error.empty()) return place.error;
     }
-    return entries_.empty() ? "it is starting" : "the connection to the first stage is broken";
+    return entries_.empty() ? "it is starting" : "a connection from the head is broken";
   }
 
   void note_failure(std::size_t index, const Error& error) {
@@ -306,8 +341,19 @@ class Head::Implementation {
       pending_.erase(found);
       ++(prediction.error ? failed_ : answered_);
     }
+    if (collector_) collector_->drop(request);
     done(std::move(prediction));
     return true;
+  }
+
+  // What waits of a request that failed on its way is freed.
+  void answer_failed(std::uint64_t request, const Error& error) {
+    if (answer(request, {{}, error}) && has_branches()) cancelled_.try_push(request);
+  }
+
+  bool has_branches() const {
+    return std::any_of(routes_.parts.begin(), routes_.parts.end(),
+                       [](const Parts& parts) { return parts.size() > 1; });
   }
 
   void fail_all(const Error& error) {
@@ -317,7 +363,11 @@ class Head::Implementation {
       ended.swap(pending_);
       failed_ += ended.size();
     }
-    for (auto& [number, pending] : ended) pending.done({{}, error});
+    for (auto& [number, pending] : ended) {
+      if (collector_) collector_->drop(number);
+      if (has_branches()) cancelled_.try_push(number);
+      pending.done({{}, error});
+    }
   }
 
   void lose_place(std::size_t index, const Error& error) {
@@ -344,8 +394,20 @@ class Head::Implementation {
     const std::uint64_t request = frame.header.request();
     if (frame.header.has_error()) {
       const v1::FrameError& error = frame.header.error();
-      answer(request, {{}, Error(error_code_from_string(error.code()), error.message())});
+      answer_failed(request, Error(error_code_from_string(error.code()), error.message()));
       return;
+    }
+    if (collector_) {
+      if (!is_pending(request)) return;
+      try {
+        const Deadline limit(std::chrono::microseconds(frame.header.microseconds_left()));
+        std::optional<PartCollector::Whole> whole = collector_->add(std::move(frame), limit);
+        if (!whole) return;
+        frame = std::move(whole->frame);
+      } catch (const Error& error) {
+        answer_failed(request, error);
+        return;
+      }
     }
     {
       const std::lock_guard lock(mutex_);
@@ -377,32 +439,47 @@ class Head::Implementation {
   }
 
   void send_requests() {
-    Shares turns = Shares::of(stages_.front().replicas);
+    std::vector<Shares> turns;
+    for (const Route& route : routes_.of_request) turns.push_back(Shares::of(stages_[route.to].replicas));
     while (std::optional<Outgoing> next = outbox_.pop()) {
-      const std::size_t turn = turns.next();  // the first stage's replicas are the first places
-      std::shared_ptr<DataLink> entry;
-      {
-        const std::lock_guard lock(mutex_);
-        if (!pending_.contains(next->request)) continue;  // cancelled or late while it waited
-        entry = entries_[turn];
-      }
-      Frame frame;
-      frame.header.set_pipeline(pipeline_);
-      frame.header.set_slot(slot_of(turn));
-      frame.header.set_request(next->request);
-      frame.header.set_microseconds_left(
-          std::chrono::duration_cast<std::chrono::microseconds>(next->deadline.left()).count());
-      try {
-        frame.tensors = narrow(next->inputs, stages_.front().wire);
-        next->inputs.clear();
-        entry->send(std::move(frame));
-      } catch (const Error& error) {
-        const std::string what = fmt::format("worker '{}': {}", places_[turn].plan.worker, error.what());
-        answer(next->request, {{}, Error(error.code(), what)});
-      } catch (const std::bad_alloc&) {
-        answer(next->request, {{}, Error(ErrorCode::out_of_memory, "no memory to send the request")});
+      for (std::size_t route = 0; route < turns.size(); ++route) {
+        if (!send_request(*next, route, turns[route].next())) break;
       }
     }
+  }
+
+  // What goes one way of a request; false where nobody waits for it any more.
+  bool send_request(const Outgoing& next, std::size_t route, std::size_t turn) {
+    Entry entry;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!pending_.contains(next.request)) return false;  // cancelled or late while it waited
+      for (const Entry& one : entries_) {
+        if (one.route != route) continue;
+        if (turn-- == 0) entry = one;
+      }
+    }
+    const Route& way = routes_.of_request[route];
+    Frame frame;
+    frame.header.set_pipeline(pipeline_);
+    frame.header.set_slot(slot_of(entry.place));
+    frame.header.set_part(static_cast<std::uint32_t>(way.part));
+    frame.header.set_request(next.request);
+    frame.header.set_microseconds_left(
+        std::chrono::duration_cast<std::chrono::microseconds>(next.deadline.left()).count());
+    try {
+      for (const std::size_t input : way.outputs)
+        frame.tensors.push_back(narrow(next.inputs[input], stages_[way.to].wire));
+      entry.link->send(std::move(frame));
+      return true;
+    } catch (const Error& error) {
+      answer_failed(next.request,
+                    Error(error.code(),
+                          fmt::format("worker '{}': {}", places_[entry.place].plan.worker, error.what())));
+    } catch (const std::bad_alloc&) {
+      answer_failed(next.request, Error(ErrorCode::out_of_memory, "no memory to send the request"));
+    }
+    return false;
   }
 
   // Ends requests at their deadline and hands out refusals.
@@ -489,6 +566,11 @@ class Head::Implementation {
     }
   }
 
+  bool is_pending(std::uint64_t request) const {
+    const std::lock_guard lock(mutex_);
+    return pending_.contains(request);
+  }
+
   bool is_stopping() const {
     const std::lock_guard lock(mutex_);
     return stopping_;
@@ -497,6 +579,7 @@ class Head::Implementation {
   const Signature signature_;
   const std::vector<HeadStage> stages_;
   const HeadOptions options_;
+  const Routes routes_;
   const std::uint64_t pipeline_;
   DataService data_;
   std::string address_;
@@ -505,15 +588,16 @@ class Head::Implementation {
   std::condition_variable wake_;
   std::condition_variable wake_watcher_;
   // All below is guarded by mutex_, save what `places_` holds from the start: stage, plan and client.
-  std::vector<Place> places_;  // those of the first stage first
+  std::vector<Place> places_;  // in the order of the stages
   std::map<std::uint64_t, Pending> pending_;
   std::vector<std::pair<Callback, Error>> refused_;
-  std::vector<std::shared_ptr<DataLink>> entries_;  // to the replicas of the first stage
+  std::vector<Entry> entries_;  // by route, then in the order of the replicas
   std::uint64_t next_request_ = 1;
   std::uint64_t answered_ = 0;
   std::uint64_t failed_ = 0;
   bool stopping_ = false;
 
+  std::optional<PartCollector> collector_;  // nothing where answers come whole
   BoundedQueue<Outgoing> outbox_;
   BoundedQueue<std::uint64_t> cancelled_{1024};
   std::unique_ptr<grpc::Server> server_;

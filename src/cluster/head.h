@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cluster/orchestrator.h"
+#include "cluster/routes.h"
 #include "cluster/security.h"
 #include "graph/graph.h"
 #include "graph/wire_format.h"
@@ -29,6 +30,8 @@ struct HeadStage {
   std::vector<std::string> hashes;  // content hashes of graph.weights()
   double predicted_seconds = 0;
   WireFormat wire = WireFormat::f32;  // of the tensors that come into this stage
+  // Of graph.inputs(); none: all that the stage before it has, of the first stage all that the request has.
+  std::vector<TensorSource> sources = {};
 };
 
 struct HeadOptions {
@@ -36,6 +39,7 @@ struct HeadOptions {
   std::string listen =
       "127.0.0.1:0";  // where the last worker delivers answers; it must be reachable for every worker
   double predicted_latency = 0;
+  std::vector<TensorSource> sources = {};    // of the answers; none: all that the last stage has
   WireFormat return_wire = WireFormat::f32;  // of the answers, from the last stage to the head
   std::string precision = "f32";
   std::int64_t batch = 1;          // the batch size expected most
@@ -49,7 +53,8 @@ struct HeadOptions {
 
 class Head : public Orchestrator {
  public:
-  // `signature` is that of the whole model. Nothing is loaded yet: activate() and connect() do that.
+  // `signature` is that of the whole model. A stage runs when all its tensors of a request have come. Nothing
+  // is loaded yet: activate() and connect() do that. Throws as find_routes() does.
   Head(Signature signature, std::vector<HeadStage> stages, HeadOptions options);
   ~Head() override;
   Head(const Head&) = delete;

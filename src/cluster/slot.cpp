@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <algorithm>
+#include <map>
 #include <new>
 #include <utility>
 
@@ -15,50 +16,81 @@ constexpr std::size_t kMaxCancelled = 10'000;
 
 }  // namespace
 
-Slot::Slot(SlotRoute route, std::shared_ptr<Executable> executable, std::vector<NextSlot> next,
+Slot::Slot(SlotRoute route, std::shared_ptr<Executable> executable, std::vector<SlotConsumer> consumers,
            std::shared_ptr<DataLink> head)
     : route_(std::move(route)),
       executable_(std::move(executable)),
-      next_(std::move(next)),
-      turns_(Shares::of(next_)),
+      consumers_(std::move(consumers)),
       head_(std::move(head)),
-      queue_(route_.queue),
-      computing_([this] { run(); }),
-      sending_([this] { send_results(); }) {}
+      queue_(route_.queue) {
+  for (const SlotConsumer& consumer : consumers_) turns_.push_back(Shares::of(consumer.places));
+  if (!route_.parts.empty()) collector_.emplace(route_.parts, route_.queue);
+  computing_ = std::thread([this] { run(); });
+  sending_ = std::thread([this] { send_results(); });
+}
 
 Slot::~Slot() {
-  queue_.close();
+  close();
   results_.close();
   // The sending thread may wait for a receiver that no longer reads.
-  for (NextSlot& next : next_) next.link->close();
+  for (SlotConsumer& consumer : consumers_) {
+    for (NextSlot& place : consumer.places) place.link->close();
+  }
   head_->close();
   computing_.join();
   sending_.join();
 }
 
+void Slot::close() {
+  if (collector_) collector_->close();
+  queue_.close();
+}
+
 bool Slot::connected() const {
-  return std::all_of(next_.begin(), next_.end(), [](const NextSlot& next) { return next.link->alive(); });
+  return std::all_of(consumers_.begin(), consumers_.end(), [](const SlotConsumer& consumer) {
+    return std::all_of(consumer.places.begin(), consumer.places.end(),
+                       [](const NextSlot& place) { return place.link->alive(); });
+  });
 }
 
 std::string Slot::forward_address() const {
   std::string addresses;
-  for (const NextSlot& next : next_) addresses += (addresses.empty() ? "" : ",") + next.link->address();
+  for (const SlotConsumer& consumer : consumers_) {
+    for (const NextSlot& place : consumer.places)
+      addresses += (addresses.empty() ? "" : ",") + place.link->address();
+  }
   return addresses;
 }
 
 void Slot::receive(Frame frame) {
   const Deadline deadline(std::chrono::microseconds(frame.header.microseconds_left()));
-  queue_.push({std::move(frame), deadline});
+  if (!collector_) {
+    queue_.push({std::move(frame), deadline});
+    return;
+  }
+  const std::uint64_t request = frame.header.request();
+  if (is_cancelled(request)) return;
+  try {
+    if (auto whole = collector_->add(std::move(frame), deadline))
+      queue_.push({std::move(whole->frame), whole->deadline});
+  } catch (const Error& error) {
+    send_error(request, error);
+  }
+  // It may have been cancelled while it waited for room.
+  if (is_cancelled(request)) collector_->drop(request);
 }
 
 void Slot::cancel(std::uint64_t request) {
-  const std::lock_guard lock(mutex_);
-  if (!cancelled_.insert(request).second) return;
-  cancelled_order_.push_back(request);
-  if (cancelled_order_.size() > kMaxCancelled) {
-    cancelled_.erase(cancelled_order_.front());
-    cancelled_order_.pop_front();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!cancelled_.insert(request).second) return;
+    cancelled_order_.push_back(request);
+    if (cancelled_order_.size() > kMaxCancelled) {
+      cancelled_.erase(cancelled_order_.front());
+      cancelled_order_.pop_front();
+    }
   }
+  if (collector_) collector_->drop(request);
 }
 
 bool Slot::is_cancelled(std::uint64_t request) {
@@ -83,8 +115,8 @@ void Slot::compute(Waiting waiting) {
     header.add_stage_seconds(seconds_since(begin));
     header.add_slots(route_.slot);
     if (is_cancelled(request)) return;
-    Frame result;
-    result.tensors = narrow(tensors, route_.wire);
+    Result result;
+    result.tensors = share_out(tensors);
     tensors.clear();
     header.set_microseconds_left(
         std::chrono::duration_cast<std::chrono::microseconds>(waiting.deadline.left()).count());
@@ -105,19 +137,40 @@ void Slot::compute(Waiting waiting) {
   }
 }
 
+// Each output is narrowed once for each wire format that it travels in.
+std::vector<std::vector<WireTensor>> Slot::share_out(const std::vector<Tensor>& outputs) const {
+  std::map<std::pair<std::size_t, WireFormat>, WireTensor> narrowed;
+  std::vector<std::vector<WireTensor>> shared;
+  for (const SlotConsumer& consumer : consumers_) {
+    auto& tensors = shared.emplace_back();
+    for (const std::size_t output : consumer.outputs) {
+      const auto [found, fresh] = narrowed.try_emplace({output, consumer.wire});
+      if (fresh) found->second = narrow(outputs.at(output), consumer.wire);
+      tensors.push_back(found->second);
+    }
+  }
+  return shared;
+}
+
 void Slot::send_results() {
-  while (std::optional<Frame> result = results_.pop()) {
+  while (std::optional<Result> result = results_.pop()) {
     send_on(std::move(*result));
     --unsent_;
   }
 }
 
-void Slot::send_on(Frame result) {
+void Slot::send_on(Result result) {
   const std::uint64_t request = result.header.request();
-  const NextSlot& next = next_[turns_.next()];
-  result.header.set_slot(next.slot);
   try {
-    next.link->send(std::move(result));
+    for (std::size_t i = 0; i < consumers_.size(); ++i) {
+      const NextSlot& place = consumers_[i].places[turns_[i].next()];
+      Frame frame;
+      frame.header = result.header;
+      frame.header.set_slot(place.slot);
+      frame.header.set_part(consumers_[i].part);
+      frame.tensors = std::move(result.tensors[i]);
+      place.link->send(std::move(frame));
+    }
   } catch (const Error& error) {
     send_error(request, error);
   } catch (const std::bad_alloc&) {

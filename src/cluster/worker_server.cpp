@@ -21,7 +21,9 @@
 #include "profile/wire_measure.h"
 #include "worker.grpc.pb.h"
 
+#include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <new>
@@ -87,6 +89,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     // Streams never end by themselves, so what waits in slots is closed first.
     {
       const std::lock_guard lock(mutex_);
+      for (const auto& [key, slot] : slots_) slot->close();
       slots_.clear();
     }
     server_->Shutdown(std::chrono::system_clock::now() + drain);
@@ -194,6 +197,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
           if (runs_it) ended.push_back(entry.second);
           return runs_it;
         });
+        for (const auto& one : ended) one->close();
       }
       return_freed_memory();
     });
@@ -270,18 +274,24 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
                             request->slot(),
                             request->stage(),
                             std::max<std::size_t>(request->queue(), 1),
-                            wire_format_from_string(request->wire(), "connecting a slot")};
+                            parts_of(*request, stage->signature)};
       const auto broken = [name = options_.name](const Error& error) {
         spdlog::warn("worker '{}': {}", name, error.what());
       };
-      const std::vector<NextSlot> next = connect_to(request->next(), broken);
-      auto head = next.front().slot == 0
-                      ? next.front().link
-                      : std::make_shared<DataLink>(request->head_address(), options_.tls, broken);
+      const std::vector<SlotConsumer> consumers = connect_to(*request, stage->signature, broken);
+      std::shared_ptr<DataLink> head;
       // All ends answer before the slot counts as connected.
-      for (const NextSlot& one : next) one.link->echo({}, kEchoLimit);
-      head->echo({}, kEchoLimit);
-      auto slot = std::make_shared<Slot>(route, stage->executable, next, std::move(head));
+      for (const SlotConsumer& consumer : consumers) {
+        for (const NextSlot& place : consumer.places) {
+          place.link->echo({}, kEchoLimit);
+          if (place.slot == 0) head = place.link;
+        }
+      }
+      if (!head) {
+        head = std::make_shared<DataLink>(request->head_address(), options_.tls, broken);
+        head->echo({}, kEchoLimit);
+      }
+      auto slot = std::make_shared<Slot>(route, stage->executable, consumers, std::move(head));
       std::vector<std::shared_ptr<Slot>> ended;  // destroyed after the lock: they wait for their threads
       const std::lock_guard lock(mutex_);
       // Another pipeline takes over this worker from the one before.
@@ -293,6 +303,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       auto& place = slots_[{request->pipeline(), request->slot()}];
       if (place) ended.push_back(place);
       place = std::move(slot);
+      for (const auto& one : ended) one->close();
     });
   }
 
@@ -316,8 +327,46 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
 
  private:
   using Places = google::protobuf::RepeatedPtrField<v1::NextPlace>;
-  std::vector<NextSlot> connect_to(const Places& places,
-                                   const std::function<void(const Error&)>& broken) const {
+  using Broken = std::function<void(const Error&)>;
+
+  // Which inputs come in which frame; none where all come in one.
+  static Parts parts_of(const v1::ConnectRequest& request, const Signature& signature) {
+    Parts parts;
+    std::vector<bool> comes(signature.inputs.size(), false);
+    for (const v1::Part& part : request.parts()) {
+      parts.emplace_back();
+      for (const std::uint32_t input : part.inputs()) {
+        if (input >= comes.size() || comes[input]) {
+          fail(ErrorCode::invalid_argument, "input {} comes twice or is none of {}", input, comes.size());
+        }
+        comes[input] = true;
+        parts.back().push_back(input);
+      }
+    }
+    if (!parts.empty() && std::count(comes.begin(), comes.end(), true) != std::ssize(comes))
+      fail(ErrorCode::invalid_argument, "not all of {} inputs come", comes.size());
+    return parts;
+  }
+
+  std::vector<SlotConsumer> connect_to(const v1::ConnectRequest& request, const Signature& signature,
+                                       const Broken& broken) const {
+    if (request.consumers().empty()) fail(ErrorCode::invalid_argument, "a slot whose results go nowhere");
+    std::vector<SlotConsumer> consumers;
+    for (const v1::Consumer& wanted : request.consumers()) {
+      SlotConsumer& consumer = consumers.emplace_back();
+      consumer.part = wanted.part();
+      consumer.wire = wire_format_from_string(wanted.wire(), "connecting a slot");
+      consumer.outputs.assign(wanted.outputs().begin(), wanted.outputs().end());
+      for (const std::size_t output : consumer.outputs) {
+        if (output >= signature.outputs.size())
+          fail(ErrorCode::invalid_argument, "output {} of a stage with {}", output, signature.outputs.size());
+      }
+      consumer.places = connect_to(wanted.places(), broken);
+    }
+    return consumers;
+  }
+
+  std::vector<NextSlot> connect_to(const Places& places, const Broken& broken) const {
     double shares = 0;
     std::vector<NextSlot> next;
     for (const v1::NextPlace& place : places) {

@@ -56,7 +56,10 @@ class Session {
       : model_(model), fleet_(fleet), options_(options), progress_(progress) {
     const std::size_t devices = fleet.members().size();
     for (const Node& node : model.graph.nodes()) flops_ += node_flops(model.graph, node, 1);
-    all_ = devices * options.batches.size() * model.boundaries.size() + 2 * devices + devices * devices;
+    std::size_t branches = 0;
+    for (const BranchBlock& block : model.blocks) branches += block.branches.size();
+    all_ = devices * options.batches.size() * (model.boundaries.size() + branches) + 2 * devices +
+           devices * devices;
   }
 
   Benchmark run(const std::string& model_hash) {
@@ -86,9 +89,12 @@ class Session {
     figures.batch = batch;
     for (const std::size_t position : model_.boundaries)
       figures.cut_bytes.push_back(bytes_at(position, batch));
+    for (const BranchBlock& block : model_.blocks) figures.blocks.push_back(block_info(block, batch));
     for (std::size_t device = 0; device < fleet_.members().size(); ++device) {
       const FleetMember& member = fleet_.members()[device];
       figures.measurements.push_back(measure_pieces(member, batch));
+      for (std::size_t i = 0; i < model_.blocks.size(); ++i)
+        figures.blocks[i].measurements.push_back(measure_branches(member, model_.blocks[i], batch));
       const Fusion fusion = measure_fusion(member, figures.measurements.back(), wake[device], batch);
       figures.fusion.push_back(fusion.paused);
       figures.steady_fusion.push_back(fusion.steady);
@@ -156,10 +162,38 @@ class Session {
   }
 
   std::uint64_t bytes_at(std::size_t position, std::int64_t batch) const {
+    return bytes_of(model_.cuts[position].crossing, batch);
+  }
+
+  std::uint64_t bytes_of(const std::vector<ValueId>& values, std::int64_t batch) const {
     std::uint64_t bytes = 0;
-    for (const ValueId value : model_.cuts[position].crossing)
-      bytes += byte_size(model_.graph.type(value), batch);
+    for (const ValueId value : values) bytes += byte_size(model_.graph.type(value), batch);
     return bytes;
+  }
+
+  BlockInfo block_info(const BranchBlock& block, std::int64_t batch) const {
+    BlockInfo info{block.begin, block.end, {}, 0, {}, {}};
+    std::vector<ValueId> inputs;
+    for (const std::vector<LayerId>& layers : block.branches) {
+      const StageEnds ends = ends_of_stage(model_.graph, model_.cuts, block.begin, block.end, layers);
+      BranchInfo& branch = info.branches.emplace_back();
+      branch.name = branch_name(model_, layers);
+      branch.output_bytes = bytes_of(ends.outputs, batch);
+      const Graph stage = extract_stage(model_.graph, model_.cuts, block.begin, block.end, layers);
+      for (const Weight& weight : stage.weights()) branch.weight_bytes += weight.data.data().size();
+      for (const ValueId value : ends.inputs) {
+        const auto found = std::find(inputs.begin(), inputs.end(), value);
+        branch.inputs.push_back(static_cast<std::size_t>(found - inputs.begin()));
+        if (found == inputs.end()) inputs.push_back(value);
+      }
+    }
+    for (const ValueId value : inputs) info.input_bytes.push_back(bytes_of({value}, batch));
+    const std::vector<ValueId>& leaving = model_.cuts[block.end].crossing;
+    for (const ValueId value : model_.cuts[block.begin].crossing) {
+      if (std::find(leaving.begin(), leaving.end(), value) != leaving.end())
+        info.direct_bytes += bytes_of({value}, batch);
+    }
+    return info;
   }
 
   PieceInfo piece_info(std::size_t piece) const {
@@ -205,17 +239,33 @@ class Session {
 
   std::vector<PieceMeasurement> measure_pieces(const FleetMember& member, std::int64_t batch) {
     std::vector<PieceMeasurement> row;
-    for (std::size_t piece = 0; piece + 1 < model_.boundaries.size(); ++piece) {
-      step(fmt::format("{} on {}{}", piece_name(model_, piece), member.device.name, of_batch(batch)));
-      try {
-        row.push_back(
-            {measure_range(member, model_.boundaries[piece], model_.boundaries[piece + 1], batch), ""});
-      } catch (const Error& error) {
-        // That a piece doesn't fit is a result, also where the worker died of it.
-        row.push_back({std::nullopt, is_lost(error) ? fleet_.restart(member.device.name) : error.what()});
-      }
-    }
+    for (std::size_t piece = 0; piece + 1 < model_.boundaries.size(); ++piece)
+      row.push_back(measure_if_it_fits(
+          member, piece_name(model_, piece),
+          extract_stage(model_.graph, model_.cuts, model_.boundaries[piece], model_.boundaries[piece + 1]),
+          batch));
     return row;
+  }
+
+  std::vector<PieceMeasurement> measure_branches(const FleetMember& member, const BranchBlock& block,
+                                                 std::int64_t batch) {
+    std::vector<PieceMeasurement> row;
+    for (const std::vector<LayerId>& layers : block.branches)
+      row.push_back(measure_if_it_fits(
+          member, branch_name(model_, layers),
+          extract_stage(model_.graph, model_.cuts, block.begin, block.end, layers), batch));
+    return row;
+  }
+
+  // That a piece doesn't fit is a result, also where the worker died of it.
+  PieceMeasurement measure_if_it_fits(const FleetMember& member, const std::string& name, const Graph& stage,
+                                      std::int64_t batch) {
+    step(fmt::format("{} on {}{}", name, member.device.name, of_batch(batch)));
+    try {
+      return {measure(member, stage, batch), ""};
+    } catch (const Error& error) {
+      return {std::nullopt, is_lost(error) ? fleet_.restart(member.device.name) : error.what()};
+    }
   }
 
   // The longest runs of pieces that this device can hold at once, measured whole, against the sum of their

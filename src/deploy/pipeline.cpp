@@ -2,10 +2,52 @@
 
 #include "base/error.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
 namespace lamina {
+
+namespace {
+
+// The layers of a stage of branches; none of a stage of all.
+std::vector<LayerId> layers_of_stage(const SlicedModel& model, const PlannedStage& stage) {
+  if (stage.branches.empty()) return {};
+  for (const BranchBlock& block : model.blocks) {
+    if (block.begin != stage.begin || block.end != stage.end) continue;
+    if (*std::max_element(stage.branches.begin(), stage.branches.end()) < block.branches.size())
+      return layers_of(block, stage.branches);
+  }
+  fail(ErrorCode::invalid_argument, "'{}' has no such branches as those of stage '{}' of the plan",
+       model.graph.name(), stage.name);
+}
+
+// Which stage had a value last, and where among what it sends.
+class Makers {
+ public:
+  explicit Makers(const SlicedModel& model) {
+    const std::vector<ValueId>& inputs = model.cuts.front().crossing;
+    for (std::size_t i = 0; i < inputs.size(); ++i) made_[inputs[i]] = {TensorSource::kRequest, i};
+  }
+  std::vector<TensorSource> of(const std::vector<ValueId>& values) const {
+    std::vector<TensorSource> sources;
+    for (const ValueId value : values) {
+      const auto found = made_.find(value);
+      if (found == made_.end())
+        fail(ErrorCode::invalid_argument, "no stage of the plan makes value {}", value);
+      sources.push_back(found->second);
+    }
+    return sources;
+  }
+  void add(std::size_t stage, const std::vector<ValueId>& outputs) {
+    for (std::size_t i = 0; i < outputs.size(); ++i) made_[outputs[i]] = {stage, i};
+  }
+
+ private:
+  std::map<ValueId, TensorSource> made_;
+};
+
+}  // namespace
 
 std::unique_ptr<Head> make_head(const SlicedModel& model, const std::string& model_hash, const Plan& plan,
                                 const Fleet& fleet, HeadOptions options) {
@@ -18,17 +60,29 @@ std::unique_ptr<Head> make_head(const SlicedModel& model, const std::string& mod
   for (std::size_t i = 0; i < model.hashes.size(); ++i)
     hash_of[model.graph.weights()[i].name] = model.hashes[i];
   std::vector<HeadStage> stages;
+  Makers makers(model);
+  StageEnds ends;
   for (const PlannedStage& planned : plan.stages) {
     HeadStage stage;
     stage.name = planned.name;
     for (const PlannedReplica& replica : planned.replicas)
       stage.replicas.push_back(
           {replica.device, fleet.member(replica.device).client->address(), replica.share});
-    stage.graph = extract_stage(model.graph, model.cuts, planned.begin, planned.end);
+    const std::vector<LayerId> layers = layers_of_stage(model, planned);
+    stage.graph = extract_stage(model.graph, model.cuts, planned.begin, planned.end, layers);
+    ends = ends_of_stage(model.graph, model.cuts, planned.begin, planned.end, layers);
+    stage.sources = makers.of(ends.inputs);
     for (const Weight& weight : stage.graph.weights()) stage.hashes.push_back(hash_of.at(weight.name));
     stage.predicted_seconds = planned.seconds;
     stage.wire = planned.wire;
+    makers.add(stages.size(), ends.outputs);
     stages.push_back(std::move(stage));
+  }
+  // One stage may make all answers, in their order; else each comes from where it is made.
+  if (has_branches(plan) && !plan.stages.back().branches.empty()) {
+    std::vector<ValueId> answers;
+    for (const Port& output : model.graph.outputs()) answers.push_back(output.value);
+    options.sources = makers.of(answers);
   }
   options.model = model.graph.name();
   options.predicted_latency = plan.latency;

@@ -182,6 +182,32 @@ std::vector<std::size_t> find_pieces(const std::string& pattern,
   fail(ErrorCode::invalid_argument, "a constraint names slice '{}', expected one of: {}", pattern, known);
 }
 
+bool has_layer(const PlanBranch& branch, const std::string& pattern) {
+  return matches(pattern, branch.name) ||
+         std::any_of(branch.layers.begin(), branch.layers.end(),
+                     [&](const std::string& layer) { return matches(pattern, layer); });
+}
+
+// Branches that hold one of the layers run on `device` alone, or anywhere but there.
+void keep_branches(PlacementProblem& problem, const std::vector<std::string>& patterns, std::size_t device,
+                   bool there) {
+  for (PlanBlock& block : problem.blocks) {
+    for (PlanBranch& branch : block.branches) {
+      const bool named = std::any_of(patterns.begin(), patterns.end(),
+                                     [&](const std::string& pattern) { return has_layer(branch, pattern); });
+      for (std::size_t other = 0; named && other < branch.cost.size(); ++other) {
+        if ((other == device) != there) branch.cost[other].seconds = kForbidden;
+      }
+    }
+  }
+}
+
+bool in_block(const PlacementProblem& problem, std::size_t piece) {
+  return std::any_of(problem.blocks.begin(), problem.blocks.end(), [&](const PlanBlock& block) {
+    return piece >= block.first_piece && piece < block.end_piece;
+  });
+}
+
 // A piece and the constraint that puts it on a device.
 using Placed = std::map<std::size_t, std::pair<std::size_t, std::string>>;
 
@@ -189,7 +215,8 @@ void apply_must(const std::string& what, const std::vector<std::size_t>& pieces,
                 PlacementProblem& problem, Placed& placed) {
   for (const std::size_t piece : pieces) {
     const auto [before, fresh] = placed.emplace(piece, std::pair(device, what));
-    if (!fresh && before->second.first != device) {
+    // A piece may hold layers of several branches, which may be on several devices.
+    if (!fresh && before->second.first != device && !in_block(problem, piece)) {
       fail(ErrorCode::invalid_argument, "slice '{}' must be on '{}' ({}) and on '{}' ({})",
            problem.pieces[piece].name, problem.devices[before->second.first].name, before->second.second,
            problem.devices[device].name, what);
@@ -214,6 +241,17 @@ std::vector<std::size_t> first_pieces(std::size_t count,
   return pieces;
 }
 
+std::vector<std::string> first_layers(std::size_t count,
+                                      const std::vector<std::vector<std::string>>& layers) {
+  std::vector<std::string> first;
+  for (const auto& piece : layers) {
+    for (const std::string& layer : piece) {
+      if (first.size() < count) first.push_back(layer);
+    }
+  }
+  return first;
+}
+
 void apply_avoid(const std::string& device, PlacementProblem& problem, const Placed& placed) {
   const std::size_t avoided = find_device(problem, device, "a constraint");
   for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
@@ -222,8 +260,8 @@ void apply_avoid(const std::string& device, PlacementProblem& problem, const Pla
       fail(ErrorCode::invalid_argument, "slice '{}' must be on '{}' ({}), which is to be avoided",
            problem.pieces[piece].name, device, before->second.second);
     }
-    problem.cost[avoided][piece].seconds = kForbidden;
   }
+  forbid_device(problem, avoided);
 }
 
 }  // namespace
@@ -278,9 +316,11 @@ void apply_constraints(const Constraints& constraints, const std::vector<std::ve
     const std::size_t device = find_device(problem, constraint.device, "a constraint");
     apply_must("must '" + constraint.pattern + "'", find_pieces(constraint.pattern, layers, problem), device,
                problem, placed);
+    keep_branches(problem, {constraint.pattern}, device, true);
   }
   if (constraints.private_layers > 0) {
     apply_must("private", first_pieces(constraints.private_layers, layers), problem.source, problem, placed);
+    keep_branches(problem, first_layers(constraints.private_layers, layers), problem.source, true);
   }
   for (const Constraint& constraint : constraints.must_not) {
     const std::size_t device = find_device(problem, constraint.device, "a constraint");
@@ -292,6 +332,7 @@ void apply_constraints(const Constraints& constraints, const std::vector<std::ve
       }
       problem.cost[device][piece].seconds = kForbidden;
     }
+    keep_branches(problem, {constraint.pattern}, device, false);
   }
   for (const std::string& device : constraints.avoid) apply_avoid(device, problem, placed);
   for (const std::string& device : constraints.use)

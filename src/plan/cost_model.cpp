@@ -1,5 +1,7 @@
 #include "plan/cost_model.h"
 
+#include "plan/branch_cost.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -11,14 +13,10 @@ namespace {
 
 HopCost cost_in(const PlacementProblem& problem, std::size_t from, std::size_t to, std::size_t cut,
                 std::size_t wire) {
-  const LinkCost& link = problem.links[from][to];
-  const std::uint64_t bytes = wire_bytes(problem, wire, cut);
-  HopCost hop{wire, link.round_trip / 2, narrow_seconds(problem, from, wire, cut), 0,
-              widen_seconds(problem, to, wire, cut)};
-  if (bytes > 0) {
-    hop.transfer = link.bandwidth > 0 && bytes <= link.max_bytes ? static_cast<double>(bytes) / link.bandwidth
-                                                                 : std::numeric_limits<double>::infinity();
-  }
+  HopCost hop = hop_cost(problem.links[from][to], wire_bytes(problem, wire, cut));
+  hop.wire = wire;
+  hop.narrow = narrow_seconds(problem, from, wire, cut);
+  hop.widen = widen_seconds(problem, to, wire, cut);
   return hop;
 }
 
@@ -92,6 +90,16 @@ double widen_seconds(const PlacementProblem& problem, std::size_t device, std::s
   return problem.devices[device].wires[wire].widen * static_cast<double>(problem.wires[wire].values[cut]);
 }
 
+HopCost hop_cost(const LinkCost& link, std::uint64_t bytes) {
+  HopCost hop;
+  hop.trip = link.round_trip / 2;
+  if (bytes > 0) {
+    hop.transfer = link.bandwidth > 0 && bytes <= link.max_bytes ? static_cast<double>(bytes) / link.bandwidth
+                                                                 : std::numeric_limits<double>::infinity();
+  }
+  return hop;
+}
+
 HopCost hop_cost(const PlacementProblem& problem, std::size_t from, std::size_t to, std::size_t cut) {
   return soonest(problem, cut, [&](std::size_t wire) { return cost_in(problem, from, to, cut, wire); });
 }
@@ -140,7 +148,11 @@ StageWork output_work(const PlacementProblem& problem, std::size_t device, std::
 }
 
 void forbid_device(PlacementProblem& problem, std::size_t device) {
-  for (PieceCost& cost : problem.cost[device]) cost.seconds = std::numeric_limits<double>::infinity();
+  constexpr double kForbidden = std::numeric_limits<double>::infinity();
+  for (PieceCost& cost : problem.cost[device]) cost.seconds = kForbidden;
+  for (PlanBlock& block : problem.blocks) {
+    for (PlanBranch& branch : block.branches) branch.cost[device].seconds = kForbidden;
+  }
 }
 
 std::uint64_t stage_memory(const PlacementProblem& problem, std::size_t device, std::size_t first,
@@ -157,6 +169,7 @@ std::uint64_t stage_memory(const PlacementProblem& problem, std::size_t device, 
 
 Placement evaluate_stages(const PlacementProblem& problem, std::vector<PlacedStage> stages,
                           std::optional<std::size_t> return_wire) {
+  if (has_branches(stages)) return evaluate_branches(problem, std::move(stages));
   Placement placement;
   placement.loads.resize(problem.devices.size());
   const std::vector<Replica> source = {{problem.source}};
@@ -176,7 +189,8 @@ Placement evaluate_stages(const PlacementProblem& problem, std::vector<PlacedSta
       stage.seconds += replica.share * (problem.devices[replica.device].wake + pieces);
       replica.memory = stage_memory(problem, replica.device, stage.first_piece, stage.end_piece);
     }
-    placement.latency += stage.hop_seconds + stage.seconds;
+    stage.begin = placement.latency + stage.hop_seconds;
+    placement.latency = stage.begin + stage.seconds;
     from = &stage.replicas;
   }
   const HopCost back =
@@ -232,6 +246,10 @@ double device_seconds(const PlacementProblem& problem, const Placement& placemen
     for (const Replica& replica : stage.replicas) {
       if (replica.device != device) continue;
       seconds += replica.share * problem.devices[device].wake;
+      if (!stage.branches.empty()) {
+        seconds += branches_seconds(block_of(problem, stage), device, stage.branches);
+        continue;
+      }
       for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece)
         seconds += replica.share * problem.cost[device][piece].seconds;
     }
@@ -244,11 +262,14 @@ double load_seconds(const PlacementProblem& problem, const Placement& placement)
   for (const PlacedStage& stage : placement.stages) {
     for (const Replica& replica : stage.replicas) {
       std::uint64_t weights = 0;
-      for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
-        const PieceCost& cost = problem.cost[replica.device][piece];
+      const auto load = [&](const PieceCost& cost) {
         weights += cost.weight_bytes;
         seconds += cost.load;
-      }
+      };
+      for (const std::size_t branch : stage.branches)
+        load(block_of(problem, stage).branches[branch].cost[replica.device]);
+      for (std::size_t piece = stage.first_piece; stage.branches.empty() && piece < stage.end_piece; ++piece)
+        load(problem.cost[replica.device][piece]);
       const LinkCost& link = problem.links[problem.source][replica.device];
       if (replica.device != problem.source && weights > 0)
         seconds += static_cast<double>(weights) / link.bandwidth;

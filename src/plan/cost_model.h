@@ -31,6 +31,9 @@
 //   longer as the quota is less than a processor. The latency needs no such term: what a lone message takes
 //   of processors is in the measured round trip and bandwidth.
 //
+// A block of branches runs as its pieces, one after another, or as stages beside each other:
+// plan/branch_cost.h.
+//
 // A stage may run on several devices, its replicas, each with a share of the requests: then times, hops and
 // what keeps a device busy are means over the shares.
 #pragma once
@@ -103,6 +106,24 @@ struct PlanWire {
   std::vector<double> difference = {};
 };
 
+// Layers of a block that need nothing of its other branches.
+struct PlanBranch {
+  std::string name;
+  std::vector<std::string> layers = {};  // their names, for constraints
+  std::vector<std::size_t> inputs;       // which of the block's inputs it uses
+  std::uint64_t output_bytes = 0;
+  std::vector<PieceCost> cost;  // by device
+};
+
+// Pieces that may run as branches on several devices at once. Between two blocks lies a piece at least.
+struct PlanBlock {
+  std::size_t first_piece = 0;  // pieces [first_piece, end_piece)
+  std::size_t end_piece = 0;
+  std::vector<std::uint64_t> input_bytes;  // of each tensor that branches use
+  std::uint64_t direct_bytes = 0;          // that cross the block unused or to be used again
+  std::vector<PlanBranch> branches;
+};
+
 struct PlacementProblem {
   std::vector<PlanDevice> devices;
   std::vector<PlanPiece> pieces;
@@ -112,6 +133,7 @@ struct PlacementProblem {
   std::size_t source = 0;                    // index of the device where requests enter and answers leave
   std::uint64_t waiting_inputs = 1;          // inputs that a stage holds at once
   std::vector<PlanWire> wires = {};          // none: everything travels as it is
+  std::vector<PlanBlock> blocks = {};        // in order
 };
 
 struct Replica {
@@ -124,9 +146,14 @@ struct PlacedStage {
   std::vector<Replica> replicas;
   std::size_t first_piece = 0;  // pieces [first_piece, end_piece)
   std::size_t end_piece = 0;
-  double seconds = 0;                    // predicted time of the stage
-  double hop_seconds = 0;                // predicted time of the hop into it
+  double seconds = 0;  // predicted time of the stage
+  // Predicted time of the hop into it: from the end of the last stage that sends to it.
+  double hop_seconds = 0;
   std::optional<std::size_t> wire = {};  // of that hop; nothing until it is chosen
+  // Of the block of these pieces; none: the pieces run one after another. Stages of one block follow each
+  // other in the order in which they are sent to.
+  std::vector<std::size_t> branches = {};
+  double begin = 0;  // predicted seconds from the request's start to the stage's
 };
 
 // What a request keeps busy of a device, seconds.
@@ -164,6 +191,8 @@ struct HopCost {
   double widen = 0;  // of the receiver
   double seconds() const { return trip + narrow + transfer + widen; }
 };
+// Of so many bytes as they are.
+HopCost hop_cost(const LinkCost& link, std::uint64_t bytes);
 // In the wire that is there soonest, the first of equals.
 HopCost hop_cost(const PlacementProblem& problem, std::size_t from, std::size_t to, std::size_t cut);
 // The mean over the shares of all senders and receivers, which use one wire: the soonest, or the one given.

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "plan/branch_cost.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -24,8 +25,27 @@ std::string machines_of(const PlacementProblem& problem, const PlacedStage& stag
   return text;
 }
 
+// With branches at once the times don't add up: when each stage begins and ends says what waits for what.
+std::string explain_times(const PlacementProblem& problem, const Placement& placement,
+                          const std::vector<std::string>& names) {
+  Rows rows = {
+      {"stage", "slice", "machine", "hop in, ms", "begins, ms", "waking, ms", "computing, ms", "ends, ms"}};
+  for (std::size_t i = 0; i < placement.stages.size(); ++i) {
+    const PlacedStage& stage = placement.stages[i];
+    const double waking = problem.devices[stage.replicas.front().device].wake;
+    rows.push_back({std::to_string(i + 1) + (stage.branches.empty() ? "" : " ∥"), names[i],
+                    machines_of(problem, stage), milliseconds(stage.hop_seconds), milliseconds(stage.begin),
+                    milliseconds(waking), milliseconds(stage.seconds - waking),
+                    milliseconds(stage.begin + stage.seconds)});
+  }
+  rows.push_back({"", "back to the source", problem.devices[problem.source].name,
+                  milliseconds(placement.return_seconds), "", "", "", milliseconds(placement.latency)});
+  return format_table(rows);
+}
+
 std::string explain_latency(const PlacementProblem& problem, const Placement& placement,
                             const std::vector<std::string>& names) {
+  if (has_branches(placement.stages)) return explain_times(problem, placement, names);
   const bool in_wires = !problem.wires.empty();
   Rows rows = {{"stage", "slice", "machine", "bytes in", "trip, ms", "sending, ms"}};
   if (in_wires) rows[0].insert(rows[0].end(), {"format", "narrowing, ms", "widening, ms", "alone it costs"});
@@ -115,8 +135,12 @@ std::string format_pareto_front(const PlacementProblem& problem, const std::vect
   Rows rows = {{"latency, ms", "requests/s", "machines"}};
   for (const Placement& placement : front) {
     std::string machines;
-    for (const PlacedStage& stage : placement.stages)
-      machines += (machines.empty() ? "" : " → ") + machines_of(problem, stage);
+    for (std::size_t i = 0; i < placement.stages.size(); ++i) {
+      const PlacedStage& stage = placement.stages[i];
+      const bool at_once = i > 0 && stage.first_piece == placement.stages[i - 1].first_piece;
+      if (i > 0) machines += at_once ? " ∥ " : " → ";
+      machines += machines_of(problem, stage);
+    }
     rows.push_back(
         {milliseconds(placement.latency), fmt::format("{:.4g}", joined / placement.period), machines});
   }

@@ -25,14 +25,12 @@ double positive_number(const Json& json, const std::string& key, const std::stri
   return value;
 }
 
-std::string stage_name(const Benchmark& benchmark, const PlacedStage& stage) {
-  const auto first_layer = [](const std::string& name) { return name.substr(0, name.find(" … ")); };
-  const auto last_layer = [](const std::string& name) {
-    const std::size_t dots = name.find(" … ");
-    return dots == std::string::npos ? name : name.substr(dots + std::string_view(" … ").size());
-  };
-  const std::string first = first_layer(benchmark.pieces[stage.first_piece].name);
-  const std::string last = last_layer(benchmark.pieces[stage.end_piece - 1].name);
+// "first … last" of the first and the last of several names like it.
+std::string span_of(const std::string& first_name, const std::string& last_name) {
+  const std::string first = first_name.substr(0, first_name.find(" … "));
+  const std::size_t dots = last_name.find(" … ");
+  const std::string last =
+      dots == std::string::npos ? last_name : last_name.substr(dots + std::string_view(" … ").size());
   return first == last ? first : first + " … " + last;
 }
 
@@ -49,6 +47,23 @@ std::optional<std::size_t> wire_of(const PlacementProblem& problem, WireFormat f
   }
   fail(ErrorCode::invalid_argument, "the plan sends in wire format {}, which was not planned with",
        to_string(format));
+}
+
+const BlockInfo& block_at(const Benchmark& benchmark, std::size_t begin, std::size_t end) {
+  for (const BlockInfo& block : benchmark.blocks) {
+    if (block.begin == begin && block.end == end) return block;
+  }
+  fail(ErrorCode::invalid_argument, "the benchmark has no block of branches from cut {} to {}", begin, end);
+}
+
+std::string stage_name(const Benchmark& benchmark, const PlacedStage& stage) {
+  const PieceInfo& first = benchmark.pieces[stage.first_piece];
+  const PieceInfo& last = benchmark.pieces[stage.end_piece - 1];
+  if (stage.branches.empty()) return span_of(first.name, last.name);
+  std::string name;
+  for (const std::size_t branch : stage.branches)
+    name += (name.empty() ? "" : ", ") + block_at(benchmark, first.begin, last.end).branches[branch].name;
+  return name;
 }
 
 std::size_t machines_of(const Plan& plan) {
@@ -130,16 +145,41 @@ void check_replicas(const Plan& plan, const PlannedStage& stage, const std::stri
   }
 }
 
+// The branches of one block, whose stages begin with `first`, are 0 to n − 1, each in one stage. Returns the
+// stage behind them.
+std::size_t check_branches(const Plan& plan, std::size_t first, const std::string& where) {
+  const PlannedStage& block = plan.stages[first];
+  std::set<std::size_t> seen;
+  std::size_t count = 0;
+  std::size_t stage = first;
+  for (; stage < plan.stages.size() && !plan.stages[stage].branches.empty(); ++stage) {
+    const PlannedStage& one = plan.stages[stage];
+    if (one.begin != block.begin) break;
+    if (one.end != block.end)
+      fail(ErrorCode::corrupt, "{}: the branches from cut {} end at {} and {}", where, one.begin, block.end,
+           one.end);
+    count += one.branches.size();
+    seen.insert(one.branches.begin(), one.branches.end());
+  }
+  if (stage - first < 2 || seen.size() != count || *seen.rbegin() + 1 != count) {
+    fail(ErrorCode::corrupt, "{}: the branches from cut {} are not in one of several stages each", where,
+         block.begin);
+  }
+  return stage;
+}
+
 void check_stages(const Plan& plan, const std::string& where) {
   std::size_t reached = 0;
-  for (const PlannedStage& stage : plan.stages) {
+  for (std::size_t i = 0; i < plan.stages.size();) {
+    const PlannedStage& stage = plan.stages[i];
     if (stage.begin != reached || stage.end <= stage.begin) {
       fail(ErrorCode::corrupt, "{}: stage '{}' goes from cut {} to {} after {}", where, stage.name,
            stage.begin, stage.end, reached);
     }
     reached = stage.end;
-    check_replicas(plan, stage, where);
+    i = stage.branches.empty() ? i + 1 : check_branches(plan, i, where);
   }
+  for (const PlannedStage& stage : plan.stages) check_replicas(plan, stage, where);
   if (plan.stages.empty()) fail(ErrorCode::corrupt, "{}: a plan without stages", where);
 }
 
@@ -169,6 +209,8 @@ Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective 
     known.hop_seconds = stage.hop_seconds;
     known.wire = format_of(problem, stage.wire.value_or(0));
     known.wire_bytes = wire_bytes(problem, stage.wire.value_or(0), stage.first_piece);
+    known.branches = stage.branches;
+    known.starts = stage.begin;
     for (const Replica& replica : stage.replicas)
       known.replicas.push_back({benchmark.devices[replica.device].name, replica.share, replica.memory});
   }
@@ -189,6 +231,11 @@ double objective_figure(const Plan& plan) {
       return static_cast<double>(machines_of(plan));
   }
   fail(ErrorCode::internal, "an objective that is none");
+}
+
+bool has_branches(const Plan& plan) {
+  return std::any_of(plan.stages.begin(), plan.stages.end(),
+                     [](const PlannedStage& stage) { return !stage.branches.empty(); });
 }
 
 bool uses(const Plan& plan, const std::string& device) {
@@ -213,7 +260,9 @@ Json to_json(const Plan& plan) {
                       {"seconds", stage.seconds},
                       {"hop_seconds", stage.hop_seconds},
                       {"wire", to_string(stage.wire)},
-                      {"wire_bytes", stage.wire_bytes}});
+                      {"wire_bytes", stage.wire_bytes},
+                      {"starts", stage.starts}});
+    if (!stage.branches.empty()) stages.back()["branches"] = stage.branches;
     if (stage.measured_seconds) stages.back()["measured_seconds"] = *stage.measured_seconds;
   }
   Json json = {{"format", kFormat},
@@ -263,6 +312,13 @@ Plan plan_from_json(const Json& json, const std::string& where) {
     known.hop_seconds = positive_number(stage, "hop_seconds", where);
     known.wire = wire_format_from_string(json_string(stage, "wire", where), where);
     known.wire_bytes = json_size(stage, "wire_bytes", where);
+    known.starts = positive_number(stage, "starts", where);
+    if (stage.contains("branches")) {
+      for (const std::int64_t branch : json_integers(stage, "branches", where)) {
+        if (branch < 0) fail(ErrorCode::corrupt, "{}: branch {}, expected at least 0", where, branch);
+        known.branches.push_back(static_cast<std::size_t>(branch));
+      }
+    }
     if (stage.contains("measured_seconds"))
       known.measured_seconds = positive_number(stage, "measured_seconds", where);
     for (const Json& replica : json_array(stage, "replicas", where)) {
@@ -320,6 +376,15 @@ Placement placement_of(const Plan& plan, const Benchmark& benchmark, const Place
     }
     placed.first_piece = static_cast<std::size_t>(begin - benchmark.pieces.begin());
     placed.end_piece = static_cast<std::size_t>(last - benchmark.pieces.begin()) + 1;
+    if (!stage.branches.empty()) {
+      const std::size_t count = block_at(benchmark, stage.begin, stage.end).branches.size();
+      for (const std::size_t branch : stage.branches) {
+        if (branch >= count)
+          fail(ErrorCode::invalid_argument, "stage '{}' of the plan runs branch {} of {}", stage.name, branch,
+               count);
+      }
+      placed.branches = stage.branches;
+    }
     for (const PlannedReplica& replica : stage.replicas)
       placed.replicas.push_back({find_device(problem, replica.device, "the plan"), replica.share});
     placed.wire = wire_of(problem, stage.wire);
@@ -328,8 +393,11 @@ Placement placement_of(const Plan& plan, const Benchmark& benchmark, const Place
 }
 
 std::string format_plan(const Plan& plan) {
+  // With branches at once the times no longer follow each other: say when each begins.
+  const bool at_once = has_branches(plan);
   std::vector<std::vector<std::string>> rows = {
       {"stage", "slice", "machine", "memory", "hop in, ms", "predicted, ms"}};
+  if (at_once) rows[0].push_back("from, ms");
   if (plan.measured) rows[0].push_back("measured, ms");
   const auto milliseconds = [](double seconds) { return fmt::format("{:.3f}", seconds * 1e3); };
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
@@ -338,9 +406,11 @@ std::string format_plan(const Plan& plan) {
       const bool first = &replica == &stage.replicas.front();
       std::string machine = replica.device;
       if (stage.replicas.size() > 1) machine += " (" + format_percent(replica.share) + ")";
-      rows.push_back({first ? std::to_string(i + 1) : "", first ? stage.name : "", machine,
-                      format_bytes(replica.memory), first ? milliseconds(stage.hop_seconds) : "",
+      rows.push_back({first ? std::to_string(i + 1) + (stage.branches.empty() ? "" : " ∥") : "",
+                      first ? stage.name : "", machine, format_bytes(replica.memory),
+                      first ? milliseconds(stage.hop_seconds) : "",
                       first ? milliseconds(stage.seconds) : ""});
+      if (at_once) rows.back().push_back(first ? milliseconds(stage.starts) : "");
       if (first && stage.measured_seconds) rows.back().push_back(milliseconds(*stage.measured_seconds));
     }
   }

@@ -33,6 +33,10 @@ struct PlannedStage {
   WireFormat wire = WireFormat::f32;            // of that hop
   std::uint64_t wire_bytes = 0;                 // that it carries
   std::optional<double> measured_seconds = {};  // of the stage as it runs, where it was rehearsed
+  // Of the model's block between these cuts; none: all its layers. Stages of one block follow each other in
+  // the order in which they are sent to, and run at once.
+  std::vector<std::size_t> branches = {};
+  double starts = 0;  // predicted seconds from the request's start to the stage's
 };
 
 // What a plan came to when its stages ran as they will (deploy/rehearsal.h).
@@ -76,6 +80,9 @@ double joined_requests(const Plan& plan);
 // What its objective makes small: seconds of latency, seconds between answers, bytes of the machine with
 // most, machines.
 double objective_figure(const Plan& plan);
+
+// Whether some stages run at once.
+bool has_branches(const Plan& plan);
 
 // Whether the plan has a stage on the device.
 bool uses(const Plan& plan, const std::string& device);

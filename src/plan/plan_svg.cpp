@@ -81,19 +81,22 @@ class Timeline {
       svg += line(kLeft, y, kWidth - kRight, y, "stroke=\"#ddd\"");
       svg += text_at(kLeft - 10, y + 4, machine, "text-anchor=\"end\"");
     }
-    double time = 0;
-    std::vector<std::string> from = {plan_.source};
-    for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
-      const PlannedStage& stage = plan_.stages[i];
-      std::vector<std::string> to;
-      for (const PlannedReplica& replica : stage.replicas) to.push_back(replica.device);
-      svg += hops(from, to, time, time + stage.hop_seconds);
-      time += stage.hop_seconds;
-      for (const PlannedReplica& replica : stage.replicas) svg += bar(i, stage, replica, time);
-      time += stage.seconds;
-      from = to;
+    std::vector<Sender> from = {{plan_.source, 0}};
+    for (std::size_t i = 0; i < plan_.stages.size();) {
+      std::vector<Sender> sent;
+      // The stages of one block run at once.
+      const std::size_t begin = plan_.stages[i].begin;
+      for (; i < plan_.stages.size() && plan_.stages[i].begin == begin; ++i) {
+        const PlannedStage& stage = plan_.stages[i];
+        for (const PlannedReplica& replica : stage.replicas) {
+          svg += hops(from, {replica.device, stage.starts});
+          svg += bar(i, stage, replica, stage.starts);
+          sent.push_back({replica.device, stage.starts + stage.seconds});
+        }
+      }
+      from = std::move(sent);
     }
-    return svg + hops(from, {plan_.source}, time, time + plan_.return_seconds);
+    return svg + hops(from, {plan_.source, plan_.latency});
   }
 
  private:
@@ -117,14 +120,17 @@ class Timeline {
     return svg;
   }
 
-  std::string hops(const std::vector<std::string>& from, const std::vector<std::string>& to, double begin,
-                   double end) const {
+  // A machine and a time.
+  struct Sender {
+    std::string machine;
+    double time = 0;
+  };
+
+  std::string hops(const std::vector<Sender>& from, const Sender& to) const {
     std::string svg;
-    for (const std::string& sender : from) {
-      for (const std::string& receiver : to) {
-        svg += line(x_of(begin), row_of(sender), x_of(end), row_of(receiver),
-                    "stroke=\"#555\" stroke-width=\"1.5\" marker-end=\"url(#arrow)\"");
-      }
+    for (const Sender& sender : from) {
+      svg += line(x_of(sender.time), row_of(sender.machine), x_of(to.time), row_of(to.machine),
+                  "stroke=\"#555\" stroke-width=\"1.5\" marker-end=\"url(#arrow)\"");
     }
     return svg;
   }

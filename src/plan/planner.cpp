@@ -2,14 +2,17 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "plan/branch_cost.h"
 #include "plan/fewest_devices.h"
 #include "plan/highest_rate.h"
+#include "plan/least_latency_branches.h"
 #include "plan/least_memory.h"
 #include "plan/problem_check.h"
 #include "plan/ranked_placements.h"
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -35,10 +38,27 @@ PlannedPlacement find_highest_rate_within(const PlacementProblem& problem, const
   return planned;
 }
 
+PlannedPlacement find_fastest_way(const PlacementProblem& problem, const PlanningRequest& request) {
+  if (problem.blocks.empty() || !problem.wires.empty() || !request.branches || std::isfinite(request.period))
+    return find_fastest(problem, demands_of(request));
+  std::optional<PlannedPlacement> chain;
+  std::optional<Error> none;
+  try {
+    chain = find_least_latency(problem);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::out_of_memory) throw;
+    none = error;
+  }
+  const std::optional<PlannedPlacement> found =
+      find_least_latency_with_branches(problem, chain, {.time_limit = request.time_limit});
+  if (!found) throw Error(*none);
+  return keep_demands(problem, *found, demands_of(request));
+}
+
 PlannedPlacement find_best(const PlacementProblem& problem, const PlanningRequest& request) {
   switch (request.objective) {
     case Objective::latency:
-      return find_fastest(problem, demands_of(request));
+      return find_fastest_way(problem, request);
     case Objective::throughput:
       return find_highest_rate_within(problem, request);
     case Objective::memory:
@@ -75,15 +95,25 @@ std::vector<PlannedPlacement> find_ranked(const PlacementProblem& problem, const
          "without replicas");
   }
   const Deadline deadline(request.time_limit);
-  const PlannedPlacement best = find_best(problem, request);
-  RankedPlacements placements = ranked(problem, request, best.placement);
   std::vector<PlannedPlacement> found;
+  PlanningRequest chains = request;
+  chains.branches = false;
+  double bound = std::numeric_limits<double>::infinity();
+  if (request.branches && request.time_limits.empty() && request.objective == Objective::latency) {
+    PlannedPlacement fastest = find_best(problem, request);
+    bound = fastest.lower_bound;
+    if (has_branches(fastest.placement.stages)) found.push_back(std::move(fastest));
+    // Where branches are forced onto several machines nothing else may be left.
+    if (!found.empty() && !find_placement(problem, chains)) return found;
+  }
+  const PlannedPlacement best = find_best(problem, chains);
+  RankedPlacements placements = ranked(problem, chains, best.placement);
   for (std::size_t rank = 0; rank < kMostRanked && found.size() < request.top; ++rank) {
     if (deadline.passed()) break;
     std::optional<Placement> next = placements.next();
     if (!next) break;
     if (!keeps(problem, *next, request.time_limits)) continue;
-    found.push_back({std::move(*next), best.lower_bound, best.proven_best, best.labels});
+    found.push_back({std::move(*next), std::min(best.lower_bound, bound), best.proven_best, best.labels});
   }
   if (found.empty()) {
     fail(ErrorCode::resource_exhausted, "no placement was found that keeps the limits of the machines' time");
@@ -126,7 +156,7 @@ std::optional<Placement> find_placement(const PlacementProblem& problem, const P
 }
 
 std::vector<Placement> find_pareto_front(const PlacementProblem& problem, const PlanningRequest& request) {
-  std::vector<Placement> front = {find_fastest(problem, demands_of(request)).placement};
+  std::vector<Placement> front = {find_fastest_way(problem, request).placement};
   Placement highest = find_highest_rate_within(problem, request).placement;
   const double shortest = highest.period;
   if (!is_exact_for_rates(problem)) {

@@ -27,6 +27,9 @@ struct PlanningRequest {
   std::size_t replicas = 1;                                   // of a stage, at most
   std::size_t top = 1;                                        // placements wanted
   std::vector<TimeLimit> time_limits = {};
+  // Branches may run on several devices at once where that is faster: for the objective latency, without a
+  // period, time limits or wire formats.
+  bool branches = true;
   Clock::duration time_limit = std::chrono::seconds(10);  // of planning
 };
 

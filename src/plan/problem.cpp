@@ -10,6 +10,42 @@
 
 namespace lamina {
 
+namespace {
+
+// `alone`: it runs as it was measured, not fused with what stands beside it.
+PieceCost cost_of(const Benchmark& benchmark, std::size_t device, const PieceMeasurement& measured,
+                  bool alone) {
+  if (!measured.time) return {std::numeric_limits<double>::infinity(), 0, 0};
+  const double own = std::max(measured.time->median - benchmark.wake[device], 0.0);
+  return {own * (alone ? 1 : benchmark.fusion[device]), measured.time->weight_bytes,
+          measured.time->activation_bytes,
+          measured.time->steady * (alone ? 1 : benchmark.steady_fusion[device]), measured.time->load};
+}
+
+PlanBlock block_of(const Benchmark& benchmark, const BlockInfo& info) {
+  const auto piece_at = [&](std::size_t PieceInfo::*end, std::size_t position) {
+    const auto found = std::find_if(benchmark.pieces.begin(), benchmark.pieces.end(),
+                                    [&](const PieceInfo& piece) { return piece.*end == position; });
+    return static_cast<std::size_t>(found - benchmark.pieces.begin());
+  };
+  PlanBlock block;
+  block.first_piece = piece_at(&PieceInfo::begin, info.begin);
+  block.end_piece = piece_at(&PieceInfo::end, info.end) + 1;
+  block.input_bytes = info.input_bytes;
+  block.direct_bytes = info.direct_bytes;
+  for (std::size_t i = 0; i < info.branches.size(); ++i) {
+    PlanBranch& branch = block.branches.emplace_back();
+    branch.name = info.branches[i].name;
+    branch.inputs = info.branches[i].inputs;
+    branch.output_bytes = info.branches[i].output_bytes;
+    for (std::size_t device = 0; device < benchmark.devices.size(); ++device)
+      branch.cost.push_back(cost_of(benchmark, device, info.measurements[device][i], true));
+  }
+  return block;
+}
+
+}  // namespace
+
 PlacementProblem make_problem(const Benchmark& benchmark, const std::string& source) {
   PlacementProblem problem;
   std::string known;
@@ -35,21 +71,14 @@ PlacementProblem make_problem(const Benchmark& benchmark, const std::string& sou
   problem.cut_bytes = benchmark.cut_bytes;
   for (std::size_t device = 0; device < benchmark.devices.size(); ++device) {
     std::vector<PieceCost> costs;
-    for (const PieceMeasurement& measured : benchmark.measurements[device]) {
-      if (!measured.time) {
-        costs.push_back({std::numeric_limits<double>::infinity(), 0, 0});
-        continue;
-      }
-      const double own = std::max(measured.time->median - benchmark.wake[device], 0.0);
-      costs.push_back({own * benchmark.fusion[device], measured.time->weight_bytes,
-                       measured.time->activation_bytes,
-                       measured.time->steady * benchmark.steady_fusion[device], measured.time->load});
-    }
+    for (const PieceMeasurement& measured : benchmark.measurements[device])
+      costs.push_back(cost_of(benchmark, device, measured, false));
     problem.cost.push_back(std::move(costs));
     std::vector<LinkCost> links;
     for (const Link& link : benchmark.links[device]) links.push_back({link.round_trip_mean, link.bandwidth});
     problem.links.push_back(std::move(links));
   }
+  for (const BlockInfo& block : benchmark.blocks) problem.blocks.push_back(block_of(benchmark, block));
   return problem;
 }
 
@@ -64,6 +93,7 @@ PlacementProblem make_problem_of_rows(const Benchmark& benchmark, const std::str
   if (above == sizes.begin() || *above == rows) return more;
   const std::int64_t least = *std::prev(above);
   const PlacementProblem less = make_problem(at_batch(benchmark, least), source);
+  more.blocks.clear();  // branches run at once in plans of sizes that were measured alone
   const double part = static_cast<double>(rows - least) / static_cast<double>(*above - least);
   const auto between = [part](double a, double b) { return a + part * (b - a); };
   for (std::size_t cut = 0; cut < more.cut_bytes.size(); ++cut) {

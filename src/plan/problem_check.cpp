@@ -31,11 +31,41 @@ void expect_wires(const PlacementProblem& problem) {
   }
 }
 
+bool runs_somewhere(const PlanBranch& branch) {
+  return std::any_of(branch.cost.begin(), branch.cost.end(),
+                     [](const PieceCost& cost) { return std::isfinite(cost.seconds); });
+}
+
+// Whether the piece's work can be done by branches.
+bool can_branch(const PlacementProblem& problem, std::size_t piece) {
+  return std::any_of(problem.blocks.begin(), problem.blocks.end(), [&](const PlanBlock& block) {
+    return piece >= block.first_piece && piece < block.end_piece &&
+           std::all_of(block.branches.begin(), block.branches.end(), runs_somewhere);
+  });
+}
+
+void expect_sound_blocks(const PlacementProblem& problem) {
+  std::size_t reached = 0;
+  for (const PlanBlock& block : problem.blocks) {
+    bool fits = block.first_piece < block.end_piece && block.end_piece <= problem.pieces.size() &&
+                (reached == 0 || block.first_piece > reached) && block.branches.size() > 1;
+    for (const PlanBranch& branch : block.branches) {
+      fits = fits && branch.cost.size() == problem.devices.size();
+      for (const std::size_t input : branch.inputs) fits = fits && input < block.input_bytes.size();
+      for (const PieceCost& cost : branch.cost) fits = fits && cost.seconds >= 0 && cost.busy_seconds() >= 0;
+    }
+    if (!fits)
+      fail(ErrorCode::invalid_argument, "the figures of the block of pieces {} to {} don't fit",
+           block.first_piece, block.end_piece);
+    reached = block.end_piece;
+  }
+}
+
 void expect_every_piece_runs(const PlacementProblem& problem) {
   for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
     const bool runs = std::any_of(problem.cost.begin(), problem.cost.end(),
                                   [&](const auto& costs) { return std::isfinite(costs[piece].seconds); });
-    if (!runs) {
+    if (!runs && !can_branch(problem, piece)) {
       fail(ErrorCode::out_of_memory,
            "piece '{}' can run on no device: none has the memory, or constraints forbid it",
            problem.pieces[piece].name);
@@ -85,6 +115,7 @@ void expect_sound(const PlacementProblem& problem) {
     }
   }
   expect_wires(problem);
+  expect_sound_blocks(problem);
   expect_every_piece_runs(problem);
 }
 

@@ -89,17 +89,106 @@ const Json& sized_array(const Json& value, std::size_t count, const std::string&
   return value;
 }
 
+Json to_json(const std::vector<std::vector<PieceMeasurement>>& rows) {
+  Json json = Json::array();
+  for (const auto& row : rows) {
+    Json cells = Json::array();
+    for (const PieceMeasurement& cell : row) cells.push_back(to_json(cell));
+    json.push_back(std::move(cells));
+  }
+  return json;
+}
+
+std::vector<std::vector<PieceMeasurement>> measurements_from_json(const Json& json, std::size_t devices,
+                                                                  std::size_t pieces,
+                                                                  const std::string& where) {
+  std::vector<std::vector<PieceMeasurement>> rows;
+  for (const Json& row :
+       sized_array(json_member(json, "measurements", where), devices, "measurements", where)) {
+    auto& cells = rows.emplace_back();
+    for (const Json& cell : sized_array(row, pieces, "measurements", where))
+      cells.push_back(measurement_from_json(cell, where));
+  }
+  return rows;
+}
+
+std::vector<std::uint64_t> sizes_from_json(const Json& json, const std::string& key,
+                                           const std::string& where) {
+  std::vector<std::uint64_t> sizes;
+  for (const std::int64_t size : json_integers(json, key, where)) {
+    if (size < 0) fail(ErrorCode::corrupt, "{}: '{}' has {}, expected at least 0", where, key, size);
+    sizes.push_back(static_cast<std::uint64_t>(size));
+  }
+  return sizes;
+}
+
+Json to_json(const BlockInfo& block) {
+  Json branches = Json::array();
+  for (const BranchInfo& branch : block.branches) {
+    branches.push_back({{"name", branch.name},
+                        {"inputs", branch.inputs},
+                        {"output_bytes", branch.output_bytes},
+                        {"weight_bytes", branch.weight_bytes}});
+  }
+  return {{"begin", block.begin},
+          {"end", block.end},
+          {"input_bytes", block.input_bytes},
+          {"direct_bytes", block.direct_bytes},
+          {"branches", branches},
+          {"measurements", to_json(block.measurements)}};
+}
+
+BlockInfo block_from_json(const Json& json, std::size_t devices, const std::string& where) {
+  BlockInfo block;
+  block.begin = json_size(json, "begin", where);
+  block.end = json_size(json, "end", where);
+  block.input_bytes = sizes_from_json(json, "input_bytes", where);
+  block.direct_bytes = json_size(json, "direct_bytes", where);
+  for (const Json& entry : json_array(json, "branches", where)) {
+    BranchInfo& branch = block.branches.emplace_back();
+    branch.name = json_string(entry, "name", where);
+    branch.output_bytes = json_size(entry, "output_bytes", where);
+    branch.weight_bytes = json_size(entry, "weight_bytes", where);
+    for (const std::uint64_t input : sizes_from_json(entry, "inputs", where)) {
+      if (input >= block.input_bytes.size())
+        fail(ErrorCode::corrupt, "{}: branch '{}' uses input {} of {}", where, branch.name, input,
+             block.input_bytes.size());
+      branch.inputs.push_back(input);
+    }
+  }
+  if (block.branches.size() < 2)
+    fail(ErrorCode::corrupt, "{}: a block of {} branches", where, block.branches.size());
+  block.measurements = measurements_from_json(json, devices, block.branches.size(), where);
+  return block;
+}
+
+// Blocks begin and end where pieces do, with a piece between two of them.
+void check_places(const std::vector<BlockInfo>& blocks, const std::vector<PieceInfo>& pieces,
+                  const std::string& where) {
+  std::size_t reached = 0;
+  for (const BlockInfo& block : blocks) {
+    const auto is_piece = [&](std::size_t PieceInfo::*end, std::size_t position) {
+      return std::any_of(pieces.begin(), pieces.end(),
+                         [&](const PieceInfo& piece) { return piece.*end == position; });
+    };
+    const bool apart = &block == &blocks.front() || block.begin > reached;
+    if (!apart || block.end <= block.begin || !is_piece(&PieceInfo::begin, block.begin) ||
+        !is_piece(&PieceInfo::end, block.end)) {
+      fail(ErrorCode::corrupt, "{}: the block from cut {} to {} is out of place", where, block.begin,
+           block.end);
+    }
+    reached = block.end;
+  }
+}
+
 Json figures_to_json(const BatchFigures& figures) {
   Json json = {{"batch", figures.batch},
                {"cut_bytes", figures.cut_bytes},
                {"fusion", figures.fusion},
                {"steady_fusion", figures.steady_fusion},
-               {"measurements", Json::array()}};
-  for (const auto& row : figures.measurements) {
-    Json cells = Json::array();
-    for (const PieceMeasurement& cell : row) cells.push_back(to_json(cell));
-    json["measurements"].push_back(std::move(cells));
-  }
+               {"measurements", to_json(figures.measurements)},
+               {"blocks", Json::array()}};
+  for (const BlockInfo& block : figures.blocks) json["blocks"].push_back(to_json(block));
   return json;
 }
 
@@ -111,24 +200,22 @@ std::vector<double> figures_of_devices(const Json& json, const std::string& key,
   return figures;
 }
 
-BatchFigures figures_from_json(const Json& json, std::size_t devices, std::size_t pieces,
+BatchFigures figures_from_json(const Json& json, std::size_t devices, const std::vector<PieceInfo>& pieces,
                                const std::string& where) {
   BatchFigures figures;
   figures.batch = json_integer(json, "batch", where);
   if (figures.batch < 1)
     fail(ErrorCode::corrupt, "{}: batch is {}, expected at least 1", where, figures.batch);
-  for (const std::int64_t bytes : json_integers(json, "cut_bytes", where)) {
-    if (bytes < 0) fail(ErrorCode::corrupt, "{}: a cut of {} bytes", where, bytes);
-    figures.cut_bytes.push_back(static_cast<std::uint64_t>(bytes));
-  }
-  sized_array(json["cut_bytes"], pieces + 1, "cut_bytes", where);
+  figures.cut_bytes = sizes_from_json(json, "cut_bytes", where);
+  sized_array(json["cut_bytes"], pieces.size() + 1, "cut_bytes", where);
   figures.fusion = figures_of_devices(json, "fusion", devices, where);
   figures.steady_fusion = figures_of_devices(json, "steady_fusion", devices, where);
-  for (const Json& row :
-       sized_array(json_member(json, "measurements", where), devices, "measurements", where)) {
-    auto& cells = figures.measurements.emplace_back();
-    for (const Json& cell : sized_array(row, pieces, "measurements", where))
-      cells.push_back(measurement_from_json(cell, where));
+  figures.measurements = measurements_from_json(json, devices, pieces.size(), where);
+  // Files from before there were blocks lack them.
+  if (json.contains("blocks")) {
+    for (const Json& block : json_array(json, "blocks", where))
+      figures.blocks.push_back(block_from_json(block, devices, where));
+    check_places(figures.blocks, pieces, where);
   }
   return figures;
 }
@@ -246,13 +333,13 @@ Benchmark benchmark_from_json(const Json& json, const std::string& where) {
   const std::size_t pieces = benchmark.pieces.size();
   if (devices == 0 || pieces == 0)
     fail(ErrorCode::corrupt, "{}: {} devices and {} pieces", where, devices, pieces);
-  static_cast<BatchFigures&>(benchmark) = figures_from_json(json, devices, pieces, where);
+  static_cast<BatchFigures&>(benchmark) = figures_from_json(json, devices, benchmark.pieces, where);
   benchmark.wake = figures_of_devices(json, "wake", devices, where);
   std::set<std::int64_t> sizes = {benchmark.batch};
   // Files from before there were several sizes lack it.
   if (json.contains("other_batches")) {
     for (const Json& other : json_array(json, "other_batches", where)) {
-      benchmark.other_batches.push_back(figures_from_json(other, devices, pieces, where));
+      benchmark.other_batches.push_back(figures_from_json(other, devices, benchmark.pieces, where));
       if (!sizes.insert(benchmark.other_batches.back().batch).second)
         fail(ErrorCode::corrupt, "{}: batches of {} twice", where, benchmark.other_batches.back().batch);
     }

@@ -68,11 +68,29 @@ struct PieceInfo {
   std::uint64_t weight_bytes = 0;
 };
 
+struct BranchInfo {
+  std::string name;
+  std::vector<std::size_t> inputs;  // which of the block's inputs it uses
+  std::uint64_t output_bytes = 0;   // for the batch, as all bytes of a block
+  std::uint64_t weight_bytes = 0;
+};
+
+// Pieces that may also run as branches beside each other (slice/branches.h).
+struct BlockInfo {
+  std::size_t begin = 0;  // positions of cuts: where a piece begins and where one ends
+  std::size_t end = 0;
+  std::vector<std::uint64_t> input_bytes;  // of each tensor that branches use
+  std::uint64_t direct_bytes = 0;          // of those that cross the whole block
+  std::vector<BranchInfo> branches;
+  std::vector<std::vector<PieceMeasurement>> measurements;  // [device][branch]
+};
+
 // What depends on the batch size.
 struct BatchFigures {
   std::int64_t batch = 1;
   std::vector<std::uint64_t> cut_bytes;  // bytes crossing at each boundary for `batch`: pieces.size() + 1
   std::vector<std::vector<PieceMeasurement>> measurements;  // [device][piece]
+  std::vector<BlockInfo> blocks;                            // in order, with a piece at least between two
   // Less `wake`, time of the whole model in one piece divided by the sum of its pieces' times, by device:
   // what fusion across pieces gains. 1 where the whole model can't run.
   std::vector<double> fusion;

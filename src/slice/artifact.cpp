@@ -6,6 +6,7 @@
 #include "graph/safetensors.h"
 #include "graph/serialize.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -137,9 +138,13 @@ std::filesystem::path find_place(const std::filesystem::path& directory) {
 }
 
 std::string model_text(const SlicedModel& model) {
+  Json blocks = Json::array();
+  for (const BranchBlock& block : model.blocks)
+    blocks.push_back({{"begin", block.begin}, {"end", block.end}, {"branches", block.branches}});
   const Json json = {{"format", kFormat},
                      {"version", kVersion},
                      {"boundaries", model.boundaries},
+                     {"blocks", blocks},
                      {"graph", to_json(model.graph, model.hashes)}};
   try {
     return json.dump(1);
@@ -163,6 +168,45 @@ std::vector<std::size_t> read_boundaries(const Json& json, std::size_t last, con
   return boundaries;
 }
 
+// Files from before there were blocks lack them.
+std::vector<BranchBlock> read_blocks(const Json& json, const SlicedModel& model, const std::string& where) {
+  std::vector<BranchBlock> blocks;
+  if (!json.contains("blocks")) return blocks;
+  for (const Json& entry : json_array(json, "blocks", where)) {
+    BranchBlock block{json_size(entry, "begin", where), json_size(entry, "end", where), {}};
+    for (const Json& branch : json_array(entry, "branches", where)) {
+      auto& layers = block.branches.emplace_back();
+      for (const std::int64_t layer : json_integers({{"branch", branch}}, "branch", where)) {
+        if (layer < 0 || static_cast<std::size_t>(layer) >= model.graph.layers().size())
+          fail(ErrorCode::corrupt, "{}: a branch of layer {}, which there is not", where, layer);
+        layers.push_back(static_cast<LayerId>(layer));
+      }
+    }
+    const bool apart = blocks.empty() || block.begin > blocks.back().end;
+    for (const std::size_t position : {block.begin, block.end}) {
+      if (!apart || !std::binary_search(model.boundaries.begin(), model.boundaries.end(), position))
+        fail(ErrorCode::corrupt, "{}: the block from cut {} to {} is out of place", where, block.begin,
+             block.end);
+    }
+    try {
+      check_block(model.graph, model.cuts, block);
+    } catch (const Error& error) {
+      fail(ErrorCode::corrupt, "{}: {}", where, error.what());
+    }
+    blocks.push_back(std::move(block));
+  }
+  return blocks;
+}
+
+// With the ends of blocks, where they are not among them.
+std::vector<std::size_t> with_ends(std::vector<std::size_t> boundaries,
+                                   const std::vector<BranchBlock>& blocks) {
+  for (const BranchBlock& block : blocks) boundaries.insert(boundaries.end(), {block.begin, block.end});
+  std::sort(boundaries.begin(), boundaries.end());
+  boundaries.erase(std::unique(boundaries.begin(), boundaries.end()), boundaries.end());
+  return boundaries;
+}
+
 }  // namespace
 
 SlicedModel slice_model(Graph graph) {
@@ -170,7 +214,7 @@ SlicedModel slice_model(Graph graph) {
     fail(ErrorCode::invalid_argument, "model '{}' has no layers to cut", graph.name());
   if (graph.inputs().empty())
     fail(ErrorCode::invalid_argument, "model '{}' has no input that could cross a cut", graph.name());
-  SlicedModel model{std::move(graph), {}, {}, {}};
+  SlicedModel model{std::move(graph), {}, {}, {}, {}};
   // A weight that stands twice in the file is hashed once.
   std::map<std::pair<const std::byte*, std::size_t>, std::string> known;
   for (const Weight& weight : model.graph.weights()) {
@@ -179,7 +223,8 @@ SlicedModel slice_model(Graph graph) {
     model.hashes.push_back(hash);
   }
   model.cuts = find_cuts(model.graph);
-  model.boundaries = useful_cuts(model.graph, model.cuts);
+  model.blocks = find_blocks(model.graph, model.cuts);
+  model.boundaries = with_ends(useful_cuts(model.graph, model.cuts), model.blocks);
   return model;
 }
 
@@ -216,19 +261,32 @@ SlicedModel load_sliced_model(const std::filesystem::path& directory) {
       fail(ErrorCode::corrupt, "{}: weight {} is not in weights.safetensors", where, hash);
     return found->second.data();
   };
-  SlicedModel model{graph_from_json(json_object(json, "graph", where), weight, where), {}, {}, {}};
+  SlicedModel model{graph_from_json(json_object(json, "graph", where), weight, where), {}, {}, {}, {}};
   for (const Json& entry : json_array(json_object(json, "graph", where), "weights", where)) {
     model.hashes.push_back(json_string(entry, "sha256", where));
   }
   model.cuts = find_cuts(model.graph);
   model.boundaries = read_boundaries(json, model.cuts.size() - 1, where);
+  model.blocks = read_blocks(json, model, where);
   return model;
 }
 
-std::string piece_name(const SlicedModel& model, std::size_t piece) {
-  const std::string& first = model.graph.layers()[model.boundaries.at(piece)].name;
-  const std::string& last = model.graph.layers()[model.boundaries.at(piece + 1) - 1].name;
+namespace {
+
+std::string name_of(const SlicedModel& model, std::size_t first_layer, std::size_t last_layer) {
+  const std::string& first = model.graph.layers()[first_layer].name;
+  const std::string& last = model.graph.layers()[last_layer].name;
   return first == last ? first : first + " … " + last;
+}
+
+}  // namespace
+
+std::string piece_name(const SlicedModel& model, std::size_t piece) {
+  return name_of(model, model.boundaries.at(piece), model.boundaries.at(piece + 1) - 1);
+}
+
+std::string branch_name(const SlicedModel& model, const std::vector<LayerId>& layers) {
+  return name_of(model, layers.front(), layers.back());
 }
 
 }  // namespace lamina

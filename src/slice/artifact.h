@@ -1,9 +1,11 @@
 // A sliced model on disk (docs/formats.md):
-//   DIR/model.json            the graph, its weights by hash, the positions of the useful cuts
+//   DIR/model.json            the graph, its weights by hash, the positions of the useful cuts, the
+//                             blocks of branches
 //   DIR/weights.safetensors   every distinct weight once, named by its SHA-256
 #pragma once
 
 #include "graph/graph.h"
+#include "slice/branches.h"
 #include "slice/cuts.h"
 
 #include <cstddef>
@@ -18,6 +20,7 @@ struct SlicedModel {
   std::vector<std::string> hashes;      // content hashes of graph.weights(), in order
   std::vector<Cut> cuts;                // every legal cut
   std::vector<std::size_t> boundaries;  // positions of the useful cuts; pieces lie between them
+  std::vector<BranchBlock> blocks;      // each between two boundaries; none follows another at once
 };
 
 // Hashes the weights and finds the cuts.
@@ -30,5 +33,7 @@ SlicedModel load_sliced_model(const std::filesystem::path& directory);
 
 // The name by which people see a piece: its layer, or "first … last".
 std::string piece_name(const SlicedModel& model, std::size_t piece);
+// The same of a branch.
+std::string branch_name(const SlicedModel& model, const std::vector<LayerId>& layers);
 
 }  // namespace lamina

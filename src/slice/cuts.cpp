@@ -1,6 +1,7 @@
 #include "slice/cuts.h"
 
 #include "base/error.h"
+#include "slice/branches.h"
 
 #include <algorithm>
 #include <map>
@@ -57,7 +58,8 @@ bool is_heavy(const Graph& graph, const Node& node) {
   return node_flops(graph, node, 1) > kLightFlopsPerElement * elements;
 }
 
-// Which layers do more than move the bytes that cross before them through memory.
+}  // namespace
+
 std::vector<bool> heavy_layers(const Graph& graph, const std::vector<Cut>& cuts) {
   std::vector<bool> heavy(graph.layers().size(), false);
   std::vector<double> heavy_flops(graph.layers().size(), 0);
@@ -78,8 +80,6 @@ std::vector<bool> heavy_layers(const Graph& graph, const std::vector<Cut>& cuts)
   }
   return heavy;
 }
-
-}  // namespace
 
 std::vector<Cut> find_cuts(const Graph& graph) {
   const std::vector<std::size_t> last = last_uses(graph);
@@ -183,10 +183,12 @@ class StageBuilder {
     known_[value] = stage_.add_input(name, graph_.type(value));
   }
 
-  void add_layers(std::size_t begin, std::size_t end) {
+  // Of [begin, end); of those in `only` where it is not empty.
+  void add_layers(std::size_t begin, std::size_t end, const std::vector<LayerId>& only) {
     std::size_t current = graph_.layers().size();
     for (const Node& node : graph_.nodes()) {
       if (node.layer < begin || node.layer >= end) continue;
+      if (!only.empty() && !std::binary_search(only.begin(), only.end(), node.layer)) continue;
       if (node.layer != current) {
         current = node.layer;
         stage_.begin_layer(graph_.layers()[current].name, graph_.layers()[current].class_name);
@@ -223,20 +225,27 @@ class StageBuilder {
 
 }  // namespace
 
-Graph extract_stage(const Graph& graph, const std::vector<Cut>& cuts, std::size_t begin, std::size_t end) {
+Graph extract_stage(const Graph& graph, const std::vector<Cut>& cuts, std::size_t begin, std::size_t end,
+                    const std::vector<LayerId>& layers) {
   if (begin >= end || end >= cuts.size()) {
     fail(ErrorCode::invalid_argument,
          "a stage of '{}' from cut {} to {}, expected two cuts in order up to {}", graph.name(), begin, end,
          cuts.size() - 1);
   }
-  StageBuilder builder(graph, fmt::format("{}[{}:{}]", graph.name(), begin, end));
+  std::string name = fmt::format("{}[{}:{}]", graph.name(), begin, end);
+  if (!layers.empty()) name += " from " + graph.layers()[layers.front()].name;
+  StageBuilder builder(graph, std::move(name));
   const PortNames names(graph);
-  for (const ValueId value : cuts[begin].crossing) builder.add_input(names.of(value), value);
-  builder.add_layers(begin, end);
+  const StageEnds ends = ends_of_stage(graph, cuts, begin, end, layers);
+  for (const ValueId value : ends.inputs) builder.add_input(names.of(value), value);
+  builder.add_layers(begin, end, layers);
   if (end + 1 == cuts.size()) {
-    for (const Port& output : graph.outputs()) builder.add_output(output.name, output.value);
+    for (const Port& output : graph.outputs()) {
+      if (std::find(ends.outputs.begin(), ends.outputs.end(), output.value) != ends.outputs.end())
+        builder.add_output(output.name, output.value);
+    }
   } else {
-    for (const ValueId value : cuts[end].crossing) builder.add_output(names.of(value), value);
+    for (const ValueId value : ends.outputs) builder.add_output(names.of(value), value);
   }
   return builder.take();
 }

@@ -24,6 +24,10 @@ struct Cut {
 // All positions from 0 to the number of layers, both ends included.
 std::vector<Cut> find_cuts(const Graph& graph);
 
+// By layer, whether it does more than move the bytes that cross before it through memory: convolutions,
+// products, pooling, large weights.
+std::vector<bool> heavy_layers(const Graph& graph, const std::vector<Cut>& cuts);
+
 // The positions worth measuring: both ends, and between every two layers that do heavy work (convolutions,
 // products, pooling, large weights) the one position which the fewest bytes cross, of equals the last. The
 // layers between them (activations, batch normalisation, sums, padding, reshapes) cost about what moving
@@ -34,6 +38,10 @@ std::vector<std::size_t> useful_cuts(const Graph& graph, const std::vector<Cut>&
 // Layers [begin, end) as a Graph of its own: inputs are what crosses at `begin`, outputs what crosses at
 // `end`, passing through untouched where the stage does not use it. Ports are named so that the outputs of
 // one stage are the inputs of the next. Weights are shared with `graph`, not copied.
-Graph extract_stage(const Graph& graph, const std::vector<Cut>& cuts, std::size_t begin, std::size_t end);
+//
+// `layers`, in order, are those of some branches of the block there (slice/branches.h): then inputs are those
+// of what crosses that they use, outputs those that they make. None: all.
+Graph extract_stage(const Graph& graph, const std::vector<Cut>& cuts, std::size_t begin, std::size_t end,
+                    const std::vector<LayerId>& layers = {});
 
 }  // namespace lamina

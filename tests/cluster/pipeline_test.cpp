@@ -420,15 +420,18 @@ TEST_F(Pipeline, ATensorThatCantBeWidenedFailsItsRequestAndOthersGoOn) {
   request.set_pipeline(5);
   request.set_slot(1);
   request.set_stage(client.load(graph, hashes, {}));
-  v1::NextPlace& next = *request.add_next();
+  v1::Consumer& consumer = *request.add_consumers();
+  consumer.add_outputs(0);
+  consumer.add_outputs(1);
+  v1::NextPlace& next = *consumer.add_places();
   next.set_address(listener.address);
   next.set_slot(0);
   next.set_share(1);
   request.set_head_address(listener.address);
   request.set_queue(2);
-  request.set_wire("f8");
+  consumer.set_wire("f8");
   EXPECT_THROW(client.connect(request), Error);
-  request.set_wire("bf16");
+  consumer.set_wire("bf16");
   client.connect(request);
 
   DataLink link(workers_[0]->address(), {}, nullptr);

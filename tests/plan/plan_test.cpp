@@ -79,6 +79,45 @@ TEST(Plans, CountRequestsThatTravelTogether) {
   EXPECT_EQ(read.joining->window, 0.01);
 }
 
+Plan branching_example() {
+  Plan plan = example();
+  PlannedStage left{"left", {{"vm4", 1, 10}}, 2, 7, 0.1, 0.01};
+  left.branches = {0, 2};
+  left.starts = 0.11;
+  PlannedStage right{"right", {{"pc5", 1, 10}}, 2, 7, 0.2, 0.02};
+  right.branches = {1};
+  right.starts = 0.12;
+  plan.stages = {plan.stages[0], left, right, {"join", {{"vm4", 1, 20}}, 7, 9, 0.1, 0.01}};
+  return plan;
+}
+
+TEST(Plans, SayWhichBranchesRunAtOnce) {
+  const Plan read = plan_from_json(to_json(branching_example()), "plan.json");
+  EXPECT_TRUE(has_branches(read));
+  EXPECT_FALSE(has_branches(example()));
+  EXPECT_EQ(read.stages[1].branches, (std::vector<std::size_t>{0, 2}));
+  EXPECT_EQ(read.stages[2].starts, 0.12);
+  EXPECT_EQ(to_json(read), to_json(branching_example()));
+  EXPECT_NE(format_plan(read).find("2 ∥"), std::string::npos);
+}
+
+TEST(Plans, BranchesThatAreNotEachInOneStageAreRefused) {
+  const auto expect_refused = [](const char* what, const auto& change) {
+    Json json = to_json(branching_example());
+    change(json["stages"]);
+    EXPECT_THROW(plan_from_json(json, "plan.json"), Error) << what;
+  };
+  expect_refused("a branch twice", [](Json& stages) { stages[2]["branches"] = {1, 2}; });
+  expect_refused("a branch in no stage", [](Json& stages) { stages[2]["branches"] = {3}; });
+  expect_refused("a negative branch", [](Json& stages) { stages[2]["branches"] = {-1}; });
+  expect_refused("two ends", [](Json& stages) { stages[2]["end"] = 8; });
+  expect_refused("one stage alone", [](Json& stages) {
+    stages.erase(2);
+    stages[1]["branches"] = {0};
+  });
+  expect_refused("a stage of all layers beside branches", [](Json& stages) { stages[2].erase("branches"); });
+}
+
 TEST(Plans, HolesAndUnknownDevicesAreRefused) {
   const auto expect_refused = [](const char* what, const auto& change) {
     Json json = to_json(example());

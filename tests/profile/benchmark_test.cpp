@@ -45,6 +45,36 @@ TEST(Benchmarks, ComeBackAsTheyWere) {
   EXPECT_EQ(read.wake, benchmark.wake);
 }
 
+TEST(Benchmarks, KeepBlocksThatBeginAndEndWherePiecesDo) {
+  Benchmark benchmark = example();
+  const PieceMeasurement measured{PieceTime{0.1, 0.09, 0.2, 300, 1000, 0.08}, ""};
+  BlockInfo block{0, 2, {100}, 8, {{"left", {0}, 40, 500}, {"right", {0}, 10, 500}}, {}};
+  block.measurements = {{measured, {std::nullopt, "out of memory"}}, {measured, measured}};
+  benchmark.blocks = {block};
+  const Benchmark read = benchmark_from_json(to_json(benchmark), "benchmark.json");
+  ASSERT_EQ(read.blocks.size(), 1U);
+  EXPECT_EQ(read.blocks[0].branches[1].name, "right");
+  EXPECT_EQ(read.blocks[0].measurements[0][1].failure, "out of memory");
+  EXPECT_EQ(to_json(read), to_json(benchmark));
+  const auto expect_refused = [&](const char* what, const auto& change) {
+    Json json = to_json(benchmark);
+    change(json["blocks"]);
+    EXPECT_THROW(benchmark_from_json(json, "benchmark.json"), Error) << what;
+  };
+  expect_refused("an end within a piece", [](Json& blocks) { blocks[0]["end"] = 1; });
+  expect_refused("no space between blocks", [](Json& blocks) {
+    blocks.push_back(blocks[0]);
+    blocks[1]["begin"] = 2;
+    blocks[1]["end"] = 3;
+  });
+  expect_refused("an input that is none", [](Json& blocks) { blocks[0]["branches"][0]["inputs"] = {1}; });
+  expect_refused("one branch", [](Json& blocks) { blocks[0]["branches"].erase(1); });
+  expect_refused("a device without figures", [](Json& blocks) { blocks[0]["measurements"].erase(1); });
+  Json old = to_json(benchmark);
+  old.erase("blocks");
+  EXPECT_TRUE(benchmark_from_json(old, "benchmark.json").blocks.empty());
+}
+
 TEST(Benchmarks, KeepEachBatchSize) {
   Benchmark benchmark = example();
   BatchFigures four = benchmark;

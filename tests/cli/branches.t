@@ -1,0 +1,60 @@
+Branches of a model on several machines at once. The machines' figures are given, so that branches pay.
+
+  $ "$PYTHON" "$CASES/make_branching_models.py" 2>/dev/null
+  $ for model in towers inception nasnet; do lamina slice $model.keras -o $model >/dev/null && "$PYTHON" "$CASES/make_branches_benchmark.py" $model; done
+  $ jq -c '[.blocks[].branches | length]' towers/model.json inception/model.json
+  [2,2]
+  [4,4,4,3,4,4,4,4,3,4,4]
+
+Where they may, they run at once; the plan says so:
+
+  $ for model in towers inception nasnet; do lamina configure $model a | grep -c -e ' ∥ ' -e 'no plan is faster'; done | awk '{print ($1 > 4)}'
+  1
+  1
+  1
+  $ lamina configure towers a | sed -n 's/.*\(from, ms\).*/\1/p'
+  from, ms
+  $ lamina configure towers a --no-branches --dry-run | grep -c ' ∥ '
+  0
+  [1]
+  $ lamina configure towers a --dry-run --explain --svg towers.svg | grep -c -e 'begins, ms' -e 'without it, ms' -e ' ∥ b'
+  [345] (re)
+  $ "$PYTHON" -c 'import xml.dom.minidom as x; print(x.parse("towers.svg").documentElement.tagName)'
+  svg
+  $ lamina simulate towers
+  lamina: the plan runs branches at once, which is not simulated yet; 'lamina configure --no-branches' makes one that is
+  [2]
+
+Constraints put branches where they are wanted, by their layers:
+
+  $ lamina configure towers a -c 'must={left_conv*:b,right_conv*:c,mix:a,kind_conv*:c,size_conv*:b}' | tail -1
+  wrote towers/plan.json
+  $ jq -c '[.stages[] | [.branches, .replicas[0].device]]' towers/plan.json
+  [[[0],"b"],[[1],"c"],[null,"a"],[[1],"b"],[[0],"c"]]
+
+Answers are Keras's:
+
+  $ serve() { lamina deploy $1 --port 0 --detach | sed 's/.*:\([0-9]*\)$/\1/'; }
+  $ port=$(serve towers)
+  $ "$PYTHON" -c 'import numpy; numpy.savez("in.npz", left=numpy.load("towers.in0.npy"), right=numpy.load("towers.in1.npy"))'
+  $ curl -s --data-binary @in.npz "localhost:$port/input" -o out.npz
+  $ "$PYTHON" -c 'import numpy; out = numpy.load("out.npz"); numpy.save("kinds.npy", out["kinds"]); numpy.save("size.npy", out["size"])'
+  $ "$PYTHON" "$CASES/same.py" kinds.npy towers.keras0.npy && "$PYTHON" "$CASES/same.py" size.npy towers.keras1.npy
+  same
+  same
+  $ curl -s "localhost:$port/workerhealthcheck" | jq -c 'map_values(.status)'
+  {"a":200,"b":200,"b#2":200,"c":200,"c#2":200}
+  $ lamina clean
+  removed 1 deployment
+  $ for model in inception nasnet; do
+  >   port=$(serve $model)
+  >   curl -s --data-binary @$model.in0.npy "localhost:$port/input" -o out.npy
+  >   "$PYTHON" "$CASES/same.py" out.npy $model.keras0.npy
+  >   lamina clean
+  > done
+  same
+  removed 1 deployment
+  same
+  removed 1 deployment
+  $ pgrep -f "$PWD" || echo none
+  none

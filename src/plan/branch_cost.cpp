@@ -11,19 +11,6 @@ namespace lamina {
 
 namespace {
 
-// Of each tensor that some of the branches use, once.
-std::uint64_t input_bytes(const PlanBlock& block, std::span<const std::size_t> branches) {
-  std::uint64_t bytes = 0;
-  for (std::size_t input = 0; input < block.input_bytes.size(); ++input) {
-    const bool used = std::any_of(branches.begin(), branches.end(), [&](std::size_t branch) {
-      const auto& inputs = block.branches[branch].inputs;
-      return std::find(inputs.begin(), inputs.end(), input) != inputs.end();
-    });
-    if (used) bytes += block.input_bytes[input];
-  }
-  return bytes;
-}
-
 std::uint64_t output_bytes(const PlanBlock& block, std::span<const std::size_t> branches) {
   std::uint64_t bytes = 0;
   for (const std::size_t branch : branches) bytes += block.branches[branch].output_bytes;
@@ -124,7 +111,7 @@ class Walk {
     for (std::size_t i = 0; i < groups.size(); ++i) {
       PlacedStage& stage = stages_[first + i];
       const std::size_t device = groups[i].device;
-      carry(device_, device, input_bytes(block, groups[i].branches));
+      carry(device_, device, bytes_into(block, groups[i].branches));
       for (const std::size_t branch : groups[i].branches)
         compute(device, block.branches[branch].cost[device].busy_seconds());
       stage.wire = 0;
@@ -173,6 +160,18 @@ const PlanBlock& block_of(const PlacementProblem& problem, const PlacedStage& st
        stage.end_piece);
 }
 
+std::uint64_t bytes_into(const PlanBlock& block, std::span<const std::size_t> branches) {
+  std::uint64_t bytes = 0;
+  for (std::size_t input = 0; input < block.input_bytes.size(); ++input) {
+    const bool used = std::any_of(branches.begin(), branches.end(), [&](std::size_t branch) {
+      const auto& inputs = block.branches[branch].inputs;
+      return std::find(inputs.begin(), inputs.end(), input) != inputs.end();
+    });
+    if (used) bytes += block.input_bytes[input];
+  }
+  return bytes;
+}
+
 double branches_seconds(const PlanBlock& block, std::size_t device, std::span<const std::size_t> branches) {
   double seconds = 0;
   for (const std::size_t branch : branches) seconds += block.branches[branch].cost[device].seconds;
@@ -181,8 +180,7 @@ double branches_seconds(const PlanBlock& block, std::size_t device, std::span<co
 
 std::uint64_t branches_memory(const PlacementProblem& problem, const PlanBlock& block, std::size_t device,
                               std::span<const std::size_t> branches) {
-  std::uint64_t memory =
-      problem.waiting_inputs * input_bytes(block, branches) + output_bytes(block, branches);
+  std::uint64_t memory = problem.waiting_inputs * bytes_into(block, branches) + output_bytes(block, branches);
   for (const std::size_t branch : branches) {
     const PieceCost& cost = block.branches[branch].cost[device];
     memory += cost.weight_bytes + cost.activation_bytes;
@@ -192,7 +190,7 @@ std::uint64_t branches_memory(const PlacementProblem& problem, const PlanBlock& 
 
 double seconds_alone(const PlacementProblem& problem, const PlanBlock& block, std::size_t from,
                      const BranchGroup& group, std::size_t to) {
-  return hop_cost(problem.links[from][group.device], input_bytes(block, group.branches)).seconds() +
+  return hop_cost(problem.links[from][group.device], bytes_into(block, group.branches)).seconds() +
          problem.devices[group.device].wake + branches_seconds(block, group.device, group.branches) +
          hop_cost(problem.links[group.device][to], output_bytes(block, group.branches)).seconds();
 }
@@ -202,7 +200,7 @@ BlockTimes time_block(const PlacementProblem& problem, const PlanBlock& block, s
   BlockTimes times;
   double sent = 0;  // the sender is free again
   for (const BranchGroup& group : groups) {
-    const HopCost hop = hop_cost(problem.links[from][group.device], input_bytes(block, group.branches));
+    const HopCost hop = hop_cost(problem.links[from][group.device], bytes_into(block, group.branches));
     sent += hop.transfer;
     times.begins.push_back(sent + hop.trip);
     times.ends.push_back(times.begins.back() + problem.devices[group.device].wake +

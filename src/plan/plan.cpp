@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "plan/branch_cost.h"
 #include "plan/problem.h"
 
 #include <algorithm>
@@ -16,7 +17,7 @@ namespace lamina {
 namespace {
 
 constexpr std::string_view kFormat = "lamina-plan";
-constexpr std::int64_t kVersion = 3;
+constexpr std::int64_t kVersion = 4;
 constexpr std::uint64_t kMaxPlanFile = 64U << 20U;
 
 double positive_number(const Json& json, const std::string& key, const std::string& where) {
@@ -208,9 +209,10 @@ Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective 
     known.seconds = stage.seconds;
     known.hop_seconds = stage.hop_seconds;
     known.wire = format_of(problem, stage.wire.value_or(0));
-    known.wire_bytes = wire_bytes(problem, stage.wire.value_or(0), stage.first_piece);
     known.branches = stage.branches;
     known.starts = stage.begin;
+    known.wire_bytes = stage.branches.empty() ? wire_bytes(problem, stage.wire.value_or(0), stage.first_piece)
+                                              : bytes_into(block_of(problem, stage), stage.branches);
     for (const Replica& replica : stage.replicas)
       known.replicas.push_back({benchmark.devices[replica.device].name, replica.share, replica.memory});
   }

@@ -28,11 +28,13 @@ blocks = [{"begin": block["begin"], "end": block["end"], "input_bytes": [1000], 
            "measurements": [[measured(0.01) for _ in block["branches"]] for _ in machines]} for block in model["blocks"]]
 link = {"round_trip_min": 1e-6, "round_trip_mean": 1e-6, "round_trip_max": 1e-6, "bandwidth": 1e10}
 benchmark = {
-    "format": "lamina-benchmark", "version": 3, "model": model["graph"]["name"], "model_hash": hashlib.sha256(text).hexdigest(),
+    "format": "lamina-benchmark", "version": 4, "model": model["graph"]["name"], "model_hash": hashlib.sha256(text).hexdigest(),
     "engine": "given", "batch": 2, "memory_multiplier": 0.8,
     "devices": [{"name": name, "address": "", "threads": 1, "memory": 2 << 30, "free_memory": 1 << 30} for name in machines],
     "pieces": pieces, "cut_bytes": [1000] * (len(pieces) + 1),
     "measurements": [[measured(0.1 if inside else 0.01) for inside in in_block] for _ in machines],
     "blocks": blocks, "wake": [0.0] * 3, "fusion": [1.0] * 3, "steady_fusion": [1.0] * 3, "links": [[link] * 3] * 3,
+    "messages": [{"send": 0, "send_byte": 0, "receive": 0, "receive_byte": 0}] * 3,
+    "formats": [[{"format": name, "narrow": 1e-10, "widen": 1e-10} for name in ("bf16", "f16", "int8", "lz4")]] * 3,
 }
 (directory / "benchmark.json").write_text(json.dumps(benchmark))

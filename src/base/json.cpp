@@ -70,6 +70,12 @@ double json_number(const Json& object, const std::string& key, const std::string
   return value.get<double>();
 }
 
+double json_magnitude(const Json& object, const std::string& key, const std::string& where) {
+  const double value = json_number(object, key, where);
+  if (value < 0) fail(ErrorCode::corrupt, "{}: '{}' is {}, expected at least 0", where, key, value);
+  return value;
+}
+
 bool json_bool(const Json& object, const std::string& key, const std::string& where) {
   const Json& value = json_member(object, key, where);
   if (!value.is_boolean()) wrong_type(value, key, where, "true or false");

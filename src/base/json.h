@@ -25,6 +25,8 @@ std::int64_t json_integer(const Json& object, const std::string& key, const std:
 std::uint64_t json_size(const Json& object, const std::string& key, const std::string& where);
 // A finite number.
 double json_number(const Json& object, const std::string& key, const std::string& where);
+// A finite number that is not negative.
+double json_magnitude(const Json& object, const std::string& key, const std::string& where);
 bool json_bool(const Json& object, const std::string& key, const std::string& where);
 const Json& json_array(const Json& object, const std::string& key, const std::string& where);
 const Json& json_object(const Json& object, const std::string& key, const std::string& where);

@@ -7,7 +7,9 @@
 #include "cli/tls_options.h"
 #include "cluster/process_memory.h"
 #include "plan/explain.h"
+#include "plan/plan_file.h"
 #include "plan/plan_svg.h"
+#include "plan/plan_table.h"
 
 #include <algorithm>
 #include <chrono>

@@ -11,6 +11,8 @@
 #include "cli/steps.h"
 #include "cluster/process_memory.h"
 #include "deploy/process.h"
+#include "plan/plan_file.h"
+#include "plan/plan_table.h"
 
 #include <algorithm>
 #include <cerrno>

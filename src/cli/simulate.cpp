@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "plan/plan_file.h"
 #include "plan/plan_wires.h"
 #include "plan/planner.h"
 #include "plan/problem.h"

@@ -12,6 +12,7 @@
 #include "cli/tensor_arguments.h"
 #include "cluster/process_memory.h"
 #include "engine/engine.h"
+#include "plan/plan_table.h"
 #include "profile/statistics.h"
 
 #include <chrono>

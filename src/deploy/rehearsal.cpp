@@ -16,7 +16,7 @@ namespace lamina {
 
 namespace {
 
-constexpr int kWarmUp = 2;
+constexpr int kWarmUp = 5;
 // With so many under way for each stage none waits for work.
 constexpr std::size_t kUnderWayPerReplica = 2;
 // A rate is of so many answers at least, however long they take.

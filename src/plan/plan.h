@@ -1,7 +1,6 @@
 // A plan: which stage of a sliced model runs where. Kept as DIR/plan.json (docs/formats.md).
 #pragma once
 
-#include "base/json.h"
 #include "graph/wire_format.h"
 #include "plan/least_latency.h"
 #include "plan/objective.h"
@@ -9,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -84,22 +82,17 @@ double objective_figure(const Plan& plan);
 // Whether some stages run at once.
 bool has_branches(const Plan& plan);
 
+// Machines that have a stage.
+std::size_t machines_of(const Plan& plan);
+// Bytes that the plan takes of the machine with most.
+std::uint64_t most_memory_of(const Plan& plan);
+
 // Whether the plan has a stage on the device.
 bool uses(const Plan& plan, const std::string& device);
-
-Json to_json(const Plan& plan);
-// Error(corrupt) naming `where` for anything that doesn't fit: stages that leave holes, unknown devices.
-Plan plan_from_json(const Json& json, const std::string& where);
-void save_plan(const std::filesystem::path& directory, const Plan& plan);
-Plan load_plan(const std::filesystem::path& directory);
-Plan read_plan(const std::filesystem::path& file);
 
 // The placement that a plan describes, priced by `problem`, which was made from `benchmark`.
 // Error(invalid_argument) where the benchmark is of another model or other pieces, or lacks a device, or the
 // problem a wire format.
 Placement placement_of(const Plan& plan, const Benchmark& benchmark, const PlacementProblem& problem);
-
-// The plan as a table for people: slice, machine, memory, predicted times.
-std::string format_plan(const Plan& plan);
 
 }  // namespace lamina

@@ -17,12 +17,6 @@ constexpr std::string_view kFormat = "lamina-benchmark";
 constexpr std::int64_t kVersion = 4;
 constexpr std::uint64_t kMaxBenchmarkFile = 256U << 20U;
 
-double positive_number(const Json& json, const std::string& key, const std::string& where) {
-  const double value = json_number(json, key, where);
-  if (value < 0) fail(ErrorCode::corrupt, "{}: '{}' is {}, expected at least 0", where, key, value);
-  return value;
-}
-
 Json to_json(const PieceMeasurement& measurement) {
   if (!measurement.time) return {{"failure", measurement.failure}};
   const PieceTime& time = *measurement.time;
@@ -38,11 +32,11 @@ Json to_json(const PieceMeasurement& measurement) {
 PieceMeasurement measurement_from_json(const Json& json, const std::string& where) {
   if (json.is_object() && json.contains("failure"))
     return {std::nullopt, json_string(json, "failure", where)};
-  PieceTime time{positive_number(json, "median", where), positive_number(json, "p10", where),
-                 positive_number(json, "p90", where),    json_size(json, "activation_bytes", where),
-                 json_size(json, "weight_bytes", where), positive_number(json, "steady", where)};
+  PieceTime time{json_magnitude(json, "median", where),  json_magnitude(json, "p10", where),
+                 json_magnitude(json, "p90", where),     json_size(json, "activation_bytes", where),
+                 json_size(json, "weight_bytes", where), json_magnitude(json, "steady", where)};
   // Files from before it was measured lack it.
-  if (json.contains("load")) time.load = positive_number(json, "load", where);
+  if (json.contains("load")) time.load = json_magnitude(json, "load", where);
   return {time, ""};
 }
 
@@ -54,8 +48,8 @@ Json to_json(const Link& link) {
 }
 
 Link link_from_json(const Json& json, const std::string& where) {
-  return {positive_number(json, "round_trip_min", where), positive_number(json, "round_trip_mean", where),
-          positive_number(json, "round_trip_max", where), positive_number(json, "bandwidth", where)};
+  return {json_magnitude(json, "round_trip_min", where), json_magnitude(json, "round_trip_mean", where),
+          json_magnitude(json, "round_trip_max", where), json_magnitude(json, "bandwidth", where)};
 }
 
 Json to_json(const MessageTime& time) {
@@ -66,8 +60,8 @@ Json to_json(const MessageTime& time) {
 }
 
 MessageTime messages_from_json(const Json& json, const std::string& where) {
-  return {positive_number(json, "send", where), positive_number(json, "send_byte", where),
-          positive_number(json, "receive", where), positive_number(json, "receive_byte", where)};
+  return {json_magnitude(json, "send", where), json_magnitude(json, "send_byte", where),
+          json_magnitude(json, "receive", where), json_magnitude(json, "receive_byte", where)};
 }
 
 Json to_json(const FormatTime& time) {
@@ -75,8 +69,8 @@ Json to_json(const FormatTime& time) {
 }
 
 FormatTime format_from_json(const Json& json, const std::string& where) {
-  return {json_string(json, "format", where), positive_number(json, "narrow", where),
-          positive_number(json, "widen", where)};
+  return {json_string(json, "format", where), json_magnitude(json, "narrow", where),
+          json_magnitude(json, "widen", where)};
 }
 
 // A list that must have `count` entries.
@@ -196,7 +190,7 @@ std::vector<double> figures_of_devices(const Json& json, const std::string& key,
                                        const std::string& where) {
   std::vector<double> figures;
   for (const Json& figure : sized_array(json_member(json, key, where), devices, key, where))
-    figures.push_back(positive_number({{key, figure}}, key, where));
+    figures.push_back(json_magnitude({{key, figure}}, key, where));
   return figures;
 }
 
@@ -265,7 +259,7 @@ DeviceInfo device_from_json(const Json& json, const std::string& where) {
     device.processors = static_cast<int>(processors);
   }
   // Files from before there were shares lack it.
-  if (json.contains("cpus")) device.cpus = positive_number(json, "cpus", where);
+  if (json.contains("cpus")) device.cpus = json_magnitude(json, "cpus", where);
   device.memory = json_size(json, "memory", where);
   device.free_memory = json_size(json, "free_memory", where);
   return device;
@@ -314,7 +308,7 @@ Benchmark benchmark_from_json(const Json& json, const std::string& where) {
   benchmark.model = json_string(json, "model", where);
   benchmark.model_hash = json_string(json, "model_hash", where);
   benchmark.engine = json_string(json, "engine", where);
-  benchmark.memory_multiplier = positive_number(json, "memory_multiplier", where);
+  benchmark.memory_multiplier = json_magnitude(json, "memory_multiplier", where);
   for (const Json& device : json_array(json, "devices", where)) {
     benchmark.devices.push_back(device_from_json(device, where));
   }

@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "plan/plan_file.h"
+#include "plan/plan_table.h"
 #include "support/mutate.h"
 
 #include <gtest/gtest.h>

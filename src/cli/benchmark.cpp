@@ -59,12 +59,7 @@ void print(const Benchmark& benchmark) {
 void run(const Options& options) {
   const SlicedModel model = load_sliced_model(options.directory);
   const TemporaryDirectory scratch;
-  FleetOptions fleet_options;
-  fleet_options.directory = scratch.path();
-  fleet_options.tls = options.tls;
-  fleet_options.startup =
-      std::chrono::milliseconds(static_cast<std::int64_t>(options.benchmark.startup * 1e3));
-  Fleet fleet(options.devices.load(), fleet_options);
+  Fleet fleet(options.devices.load(), fleet_options(scratch.path(), options.tls, options.benchmark.startup));
   std::this_thread::sleep_for(std::chrono::duration<double>(options.benchmark.idle));
   print(run_benchmark(options.directory, model, fleet, options.benchmark.options));
   std::printf("\nwrote %s/benchmark.json\n", options.directory.c_str());

@@ -45,11 +45,7 @@ void rehearse_on_workers(const Options& options, const SlicedModel& model, Plann
   start_logging("configure", "warn");
   keep_freed_memory();
   const TemporaryDirectory scratch;
-  FleetOptions fleet_options;
-  fleet_options.directory = scratch.path();
-  fleet_options.tls = options.tls;
-  fleet_options.startup = std::chrono::milliseconds(static_cast<std::int64_t>(options.startup * 1e3));
-  Fleet fleet(planned.plans.front().devices, fleet_options);
+  Fleet fleet(planned.plans.front().devices, fleet_options(scratch.path(), options.tls, options.startup));
   HeadOptions head;
   head.tls = options.tls;
   rehearse_plans(planned, options.measure, model, hash_of_model(options.directory), fleet, head);

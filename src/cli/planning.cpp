@@ -23,24 +23,24 @@ namespace lamina::cli {
 
 namespace {
 
-std::int64_t parse_size(const std::string& text, const std::string& range) {
+// A number from 1 on; nothing for other text.
+std::optional<std::int64_t> parse_count(const std::string& text) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number < 1) {
-    fail(ErrorCode::invalid_argument, "--batch is '{}', expected a size or a range of sizes such as 1..64",
-         range);
-  }
+  if (error != std::errc() || end != text.data() + text.size() || number < 1) return std::nullopt;
   return number;
+}
+
+std::int64_t parse_size(const std::string& text, const std::string& range) {
+  if (const auto size = parse_count(text)) return *size;
+  fail(ErrorCode::invalid_argument, "--batch is '{}', expected a size or a range of sizes such as 1..64",
+       range);
 }
 
 std::size_t parse_replicas(const std::string& text, std::size_t machines) {
   if (text == "auto") return machines;
-  std::size_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number == 0) {
-    fail(ErrorCode::invalid_argument, "--replicas is '{}', expected a number from 1 on, or auto", text);
-  }
-  return number;
+  if (const auto number = parse_count(text)) return static_cast<std::size_t>(*number);
+  fail(ErrorCode::invalid_argument, "--replicas is '{}', expected a number from 1 on, or auto", text);
 }
 
 PlanningRequest request_of(const PlanArguments& arguments, std::size_t machines, std::size_t top) {

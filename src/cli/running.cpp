@@ -26,12 +26,7 @@ RecordedProcess record_process(const std::string& role, pid_t pid) {
 Running::Running(const std::filesystem::path& directory, const SlicedModel& model, const Plan& plan,
                  const Fleet& fleet, const std::filesystem::path& deployment,
                  const ServeArguments& arguments) {
-  HeadOptions options;
-  options.listen = arguments.head_listen;
-  options.precision = arguments.precision;
-  options.max_in_flight = arguments.max_in_flight;
-  options.tls = arguments.tls;
-  head_ = make_head(model, hash_of_model(directory), plan, fleet, options);
+  head_ = make_head(model, hash_of_model(directory), plan, fleet, head_options(arguments));
   const std::int64_t batch_limit = arguments.batch_limit.value_or(plan.joining ? plan.batch : 1);
   if (batch_limit > 1) {
     check_rows_apart(model.graph);

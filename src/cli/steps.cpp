@@ -8,6 +8,7 @@
 #include "cli/tls_options.h"
 #include "deploy/devices.h"
 
+#include <chrono>
 #include <cstdio>
 #include <set>
 
@@ -90,6 +91,23 @@ void ServeArguments::add_to(CLI::App& command) {
           "the plan says, or 2")
       ->check(CLI::Range(0.0, 60000.0));
   add_tls_options(command, tls);
+}
+
+FleetOptions fleet_options(const std::filesystem::path& directory, const TlsFiles& tls, double startup) {
+  FleetOptions options;
+  options.directory = directory;
+  options.tls = tls;
+  options.startup = std::chrono::milliseconds(static_cast<std::int64_t>(startup * 1e3));
+  return options;
+}
+
+HeadOptions head_options(const ServeArguments& arguments) {
+  HeadOptions options;
+  options.listen = arguments.head_listen;
+  options.precision = arguments.precision;
+  options.max_in_flight = arguments.max_in_flight;
+  options.tls = arguments.tls;
+  return options;
 }
 
 std::string hash_of_model(const std::filesystem::path& directory) {

@@ -1,6 +1,7 @@
 // The steps that commands share: choosing devices, measuring, serving.
 #pragma once
 
+#include "cluster/head.h"
 #include "deploy/benchmark_session.h"
 #include "deploy/fleet.h"
 #include "plan/plan.h"
@@ -46,6 +47,10 @@ struct ServeArguments {
   TlsFiles tls;
   void add_to(CLI::App& command);
 };
+
+// Workers that keep their stores and logs in `directory` and may take `startup` seconds to start.
+FleetOptions fleet_options(const std::filesystem::path& directory, const TlsFiles& tls, double startup);
+HeadOptions head_options(const ServeArguments& arguments);
 
 // SHA-256 of DIR/model.json, which ties benchmarks and plans to their model.
 std::string hash_of_model(const std::filesystem::path& directory);

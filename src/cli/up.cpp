@@ -106,12 +106,7 @@ void run(const Options& options) {
     }
   }
   std::fflush(stdout);
-  FleetOptions fleet_options;
-  fleet_options.directory = scratch.path();
-  fleet_options.tls = options.serve.tls;
-  fleet_options.startup =
-      std::chrono::milliseconds(static_cast<std::int64_t>(options.benchmark.startup * 1e3));
-  Fleet fleet(devices, fleet_options);
+  Fleet fleet(devices, fleet_options(scratch.path(), options.serve.tls, options.benchmark.startup));
   const Benchmark benchmark = run_benchmark(directory, model, fleet, options.benchmark.options);
   const std::string source = options.source.empty() ? devices.front().name : options.source;
   PlanArguments plan_arguments = options.plan;
@@ -120,11 +115,8 @@ void run(const Options& options) {
   Planned planned =
       make_plans(model, benchmark, source, plan_arguments, std::max<std::size_t>(options.measure, 1));
   if (options.measure > 0) {
-    HeadOptions head;
-    head.listen = options.serve.head_listen;
-    head.precision = options.serve.precision;
-    head.tls = options.serve.tls;
-    rehearse_plans(planned, options.measure, model, hash_of_model(directory), fleet, head);
+    rehearse_plans(planned, options.measure, model, hash_of_model(directory), fleet,
+                   head_options(options.serve));
   }
   const Plan& plan = planned.plans.front();
   std::printf("\n%s\n", format_plan(plan).c_str());

@@ -4,39 +4,39 @@
 
 namespace lamina {
 
-FrontEndHop request_to(const PlacementProblem& problem, const std::vector<Replica>& replicas) {
+namespace {
+
+// `own`: what the front end does besides the link, before it sends or after it receives.
+FrontEndHop hop_of(const PlacementProblem& problem, const std::vector<Replica>& replicas, std::size_t cut,
+                   bool requests, double HopCost::*own) {
   const std::vector<Replica> source = {{problem.source}};
-  const HopCost mean = mean_hop_cost(problem, source, replicas, 0);
-  FrontEndHop request{mean.wire, mean.seconds()};
+  const auto between = [&](const std::vector<Replica>& workers, std::optional<std::size_t> wire) {
+    return requests ? mean_hop_cost(problem, source, workers, cut, wire)
+                    : mean_hop_cost(problem, workers, source, cut, wire);
+  };
+  const HopCost mean = between(replicas, std::nullopt);
+  FrontEndHop front{mean.wire, mean.seconds()};
   for (const Replica& replica : replicas) {
-    const HopCost hop = mean_hop_cost(problem, source, {{replica.device}}, 0, mean.wire);
-    const double sending = replica.share * (hop.narrow + hop.transfer);
+    const HopCost hop = between({{replica.device}}, mean.wire);
+    const double busy = replica.share * (hop.*own + hop.transfer);
     if (replica.device == problem.source) {
-      request.other = std::max(request.other, sending);
+      front.other = std::max(front.other, busy);
     } else {
-      request.source += sending;
-      request.other = std::max(request.other, replica.share * hop.transfer);
+      front.source += busy;
+      front.other = std::max(front.other, replica.share * hop.transfer);
     }
   }
-  return request;
+  return front;
+}
+
+}  // namespace
+
+FrontEndHop request_to(const PlacementProblem& problem, const std::vector<Replica>& replicas) {
+  return hop_of(problem, replicas, 0, true, &HopCost::narrow);
 }
 
 FrontEndHop answer_from(const PlacementProblem& problem, const std::vector<Replica>& replicas) {
-  const std::vector<Replica> source = {{problem.source}};
-  const std::size_t cut = problem.pieces.size();
-  const HopCost mean = mean_hop_cost(problem, replicas, source, cut);
-  FrontEndHop answer{mean.wire, mean.seconds()};
-  for (const Replica& replica : replicas) {
-    const HopCost hop = mean_hop_cost(problem, {{replica.device}}, source, cut, mean.wire);
-    const double receiving = replica.share * (hop.transfer + hop.widen);
-    if (replica.device == problem.source) {
-      answer.other = std::max(answer.other, receiving);
-    } else {
-      answer.source += receiving;
-      answer.other = std::max(answer.other, replica.share * hop.transfer);
-    }
-  }
-  return answer;
+  return hop_of(problem, replicas, problem.pieces.size(), false, &HopCost::widen);
 }
 
 }  // namespace lamina

@@ -4,6 +4,7 @@
 #include "plan/many_machines.h"
 #include "plan/pipeline_search.h"
 #include "plan/problem_check.h"
+#include "plan/work_bound.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,22 +15,6 @@ namespace {
 
 // Periods are equal that differ by less.
 constexpr double kCloseEnough = 1e-9;
-
-// All devices together need so long for a request, and each has at most all of it to do. With replicas a
-// single piece may be divided too.
-double work_bound(const PlacementProblem& problem, std::size_t replicas) {
-  double all = 0;
-  double longest = 0;
-  for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
-    double least = std::numeric_limits<double>::infinity();
-    for (const auto& costs : problem.cost) {
-      if (std::isfinite(costs[piece].seconds)) least = std::min(least, costs[piece].busy_seconds());
-    }
-    all += least;
-    longest = std::max(longest, least);
-  }
-  return std::max(all / static_cast<double>(problem.devices.size()), longest / static_cast<double>(replicas));
-}
 
 void expect_small_enough(const PlacementProblem& problem) {
   expect_sound(problem);

@@ -4,6 +4,7 @@
 #include "plan/machine_prices.h"
 #include "plan/problem_check.h"
 #include "plan/rate_beam.h"
+#include "plan/work_bound.h"
 
 #include <algorithm>
 #include <cmath>
@@ -21,24 +22,13 @@ constexpr double kFirstStep = 0.03;
 constexpr double kBeyond = 1e6;
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
 
-// All machines together need so long for a request.
-double work_bound(const PlacementProblem& problem) {
-  double all = 0;
-  for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
-    double least = kUnlimited;
-    for (const auto& costs : problem.cost) least = std::min(least, costs[piece].busy_seconds());
-    all += least;
-  }
-  return all / static_cast<double>(problem.devices.size());
-}
-
 // A period that is proven impossible, or 0, to within kCloseEnough of one that is not. Infinite where all
 // are.
 double impossible_period(const PlacementProblem& problem, const Deadline& deadline) {
   const auto is_possible = [&](double period) {
     return find_machine_prices(problem, period, deadline).possible;
   };
-  const double work = work_bound(problem);
+  const double work = work_bound(problem, 1);
   double low = work * (1 - kCloseEnough);
   double high = low * 2;
   while (!is_possible(high)) {

@@ -5,6 +5,7 @@
 #include "cluster/fake_engine.h"
 #include "cluster/head.h"
 #include "cluster/listener.h"
+#include "cluster/send.h"
 #include "cluster/worker_client.h"
 #include "cluster/worker_server.h"
 #include "graph/serialize.h"
@@ -96,13 +97,7 @@ class Pipeline : public testing::Test {
 
   std::future<Prediction> send(std::vector<Tensor> inputs, milliseconds limit = seconds(20),
                                std::uint64_t* number = nullptr) {
-    auto promise = std::make_shared<std::promise<Prediction>>();
-    auto future = promise->get_future();
-    const std::uint64_t request =
-        head_->predict(std::move(inputs), Deadline(limit),
-                       [promise](Prediction prediction) { promise->set_value(std::move(prediction)); });
-    if (number != nullptr) *number = request;
-    return future;
+    return send_to(*head_, std::move(inputs), limit, number);
   }
 
   void expect_answer(const Prediction& prediction, const Tensor& input, std::size_t steps) {

@@ -29,16 +29,22 @@ PlacementProblem one_machine(double seconds) {
   return problem;
 }
 
+// Arrivals for long enough to see means, none refused.
+SimulationOptions long_run(double rate) {
+  SimulationOptions options;
+  options.rate = rate;
+  options.seconds = 5000;
+  options.max_in_flight = 100'000;
+  return options;
+}
+
 // Pollaczek and Khinchine: a queue with Poisson arrivals and a fixed time of service.
 TEST(Simulate, WaitsAsQueueingTheorySays) {
   const double service = 0.01;
   const PlacementProblem problem = one_machine(service);
   const Placement placement = evaluate(problem, {0});
   for (const double load : {0.3, 0.6, 0.9}) {
-    SimulationOptions options;
-    options.rate = load / service;
-    options.seconds = 5000;
-    options.max_in_flight = 100'000;
+    const SimulationOptions options = long_run(load / service);
     const Simulation simulation = simulate(problem, placement, options);
     const double expected = service + load * service / (2 * (1 - load));
     EXPECT_NEAR(mean(simulation.latencies) / expected, 1, 0.05) << "load " << load;
@@ -54,10 +60,7 @@ TEST(Simulate, JoinedRequestsWaitAsQueueingTheorySays) {
   const PlacementProblem problem = one_machine(service);
   const Placement placement = evaluate(problem, {0});
   for (const double load : {0.3, 1.0, 3.0}) {
-    SimulationOptions options;
-    options.rate = load / service;
-    options.seconds = 5000;
-    options.max_in_flight = 100'000;
+    SimulationOptions options = long_run(load / service);
     options.joining = {1000, std::numeric_limits<double>::infinity(),
                        [&](std::size_t) -> const PlacementProblem& { return problem; }};
     const Simulation simulation = simulate(problem, placement, options);

@@ -100,8 +100,7 @@ void run(const Options& options) {
   if (has_branches(plan)) {
     fail(ErrorCode::unsupported,
          "the plan runs branches at once, which is not simulated yet; 'lamina configure --no-branches' makes "
-         "one "
-         "that is");
+         "one that is");
   }
   const Benchmark every_size = load_benchmark(options.directory);
   const Benchmark benchmark = at_batch(every_size, plan.batch);
@@ -126,7 +125,10 @@ void run(const Options& options) {
           const auto found = problems.find(rows);
           if (found != problems.end()) return found->second;
           const auto size = static_cast<std::int64_t>(rows);
-          return problems.emplace(rows, make_problem_of_rows(every_size, plan.source, size)).first->second;
+          PlacementProblem& joined =
+              problems.emplace(rows, make_problem_of_rows(every_size, plan.source, size)).first->second;
+          add_wires(joined, benchmark, plan);
+          return joined;
         }};
   }
   if (!options.failure.empty())

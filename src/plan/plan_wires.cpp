@@ -32,8 +32,10 @@ void add_wires(PlacementProblem& problem, const Benchmark& benchmark, const Plan
   const auto allow = [&](std::size_t cut, WireFormat format, std::uint64_t bytes) {
     if (format == WireFormat::f32) return;
     PlanWire& wire = wire_of(problem, benchmark, std::string(to_string(format)));
-    wire.bytes[cut] = bytes;
-    wire.values[cut] = bytes < problem.cut_bytes[cut] ? problem.cut_bytes[cut] : 0;
+    const auto as_they_are = static_cast<double>(benchmark.cut_bytes[cut]);
+    const double rows = as_they_are > 0 ? static_cast<double>(problem.cut_bytes[cut]) / as_they_are : 1;
+    wire.bytes[cut] = static_cast<std::uint64_t>(static_cast<double>(bytes) * rows + 0.5);
+    wire.values[cut] = bytes < benchmark.cut_bytes[cut] ? problem.cut_bytes[cut] : 0;
     wire.allowed[cut] = true;
   };
   for (const PlannedStage& stage : plan.stages) {

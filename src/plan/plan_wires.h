@@ -5,8 +5,9 @@
 
 namespace lamina {
 
-// Adds to `problem`, made from `benchmark`, the formats that the plan sends in, each at the plan's own cuts,
-// and f32 at all cuts; nothing where the plan has f32 alone. Throws as placement_of() does.
+// Adds to `problem` the formats that the plan sends in, each at the plan's own cuts, and f32 at all cuts;
+// nothing where the plan has f32 alone. `benchmark` is that of the plan's batch; where the problem is of more
+// or fewer rows, the bytes are in proportion. Throws as placement_of() does.
 void add_wires(PlacementProblem& problem, const Benchmark& benchmark, const Plan& plan);
 
 }  // namespace lamina

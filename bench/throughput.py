@@ -72,6 +72,7 @@ def first_devices(benchmark: dict, count: int) -> dict:
     for key in ("devices", "measurements", "wake", "fusion", "steady_fusion", "messages", "formats"):
         fewer[key] = benchmark[key][:count]
     fewer["links"] = [row[:count] for row in benchmark["links"][:count]]
+    fewer["blocks"] = [{**block, "measurements": block["measurements"][:count]} for block in benchmark["blocks"]]
     return fewer
 
 

@@ -36,15 +36,6 @@ std::string without_end(std::string text) {
   fail(ErrorCode::io, "docker {}: {}", arguments.front(), text);
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) {
-    if (!line.empty()) lines.push_back(line);
-  }
-  return lines;
-}
-
 const char* word_of(DockerThing thing) {
   switch (thing) {
     case DockerThing::container:
@@ -63,6 +54,15 @@ const char* word_of(DockerThing thing) {
 }
 
 }  // namespace
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) {
+    if (!line.empty()) lines.push_back(line);
+  }
+  return lines;
+}
 
 std::map<std::string, std::string> Docker::environment() const {
   if (host_.empty()) return {};
@@ -92,6 +92,12 @@ std::vector<Json> Docker::list(std::vector<std::string> arguments) const {
 }
 
 void Docker::check() const { run({"version", "--format", "{{.Server.Version}}"}); }
+
+std::string Docker::logs(const std::string& container) const {
+  const CommandResult result =
+      run_command({"docker", "logs", "--tail", "20", container}, {.environment = environment()});
+  return result.output + result.errors;
+}
 
 std::string Docker::image_id(const std::string& name) const {
   return without_end(run({"image", "ls", "--quiet", "--no-trunc", name}));

@@ -17,6 +17,9 @@ constexpr const char* kDeploymentLabel = "systems.lamina.deployment";
 // Things of Docker that have labels and are removed by name.
 enum class DockerThing { container, network, volume, secret, config, service };
 
+// Lines that hold something.
+std::vector<std::string> lines_of(const std::string& text);
+
 // All members are thread-safe; each runs a process.
 class Docker {
  public:
@@ -36,6 +39,9 @@ class Docker {
                   std::chrono::milliseconds limit = std::chrono::seconds(60)) const;
   // The same for listings: adds `--format '{{json .}}'` and parses each line.
   std::vector<Json> list(std::vector<std::string> arguments) const;
+
+  // What a container wrote, output and errors.
+  std::string logs(const std::string& container) const;
 
   // The id of an image, nothing where there is none of that name.
   std::string image_id(const std::string& name) const;

@@ -112,7 +112,7 @@ void add_configure(CLI::App& app) {
   command->add_option("-s,--startup", options->startup, "seconds that workers may take to start for that")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  add_tls_options(*command, options->tls);
+  add_tls_options(*command, options->tls, "head");
   command->add_flag("--explain", options->explain,
                     "say where time and memory go, and what other plans there are");
   command->add_option("--svg", options->svg, "draw the plan into this file");

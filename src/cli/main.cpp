@@ -55,6 +55,7 @@ int main(int argc, char** argv) {
   lamina::cli::add_status(app);
   lamina::cli::add_clean(app);
   lamina::cli::add_up(app);
+  lamina::cli::add_cert(app);
   try {
     app.parse(argc, argv);
     return 0;

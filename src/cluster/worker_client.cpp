@@ -41,7 +41,7 @@ WorkerDescription WorkerClient::describe(std::chrono::milliseconds limit) {
   throw_if_failed(stub_->Describe(&context, request, &reply), peer());
   DeviceInfo device{reply.name(), address_, reply.threads(), reply.memory(), reply.free_memory()};
   device.processors = reply.processors();
-  return {std::move(device), reply.engine()};
+  return {std::move(device), reply.engine(), reply.processor_seconds()};
 }
 
 void WorkerClient::send_missing_blobs(const Graph& graph, const std::vector<std::string>& hashes) {

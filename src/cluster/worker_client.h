@@ -19,7 +19,8 @@ namespace lamina {
 
 struct WorkerDescription {
   DeviceInfo device;
-  std::string engine;  // name and version
+  std::string engine;            // name and version
+  double processor_seconds = 0;  // that its process has used so far
 };
 
 struct LoadOptions {

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/processor_clock.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "cluster/blob_store.h"
@@ -109,6 +110,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       reply->set_memory(options_.memory);
       reply->set_free_memory(free_memory(options_.memory));
       reply->set_processors(count_processors());
+      reply->set_processor_seconds(processor_seconds());
       reply->set_engine(engine_->name() + " " + engine_->version());
     });
   }

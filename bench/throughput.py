@@ -80,7 +80,7 @@ def configure(directory: pathlib.Path, benchmark: dict, options: argparse.Namesp
     """Plans and returns the predicted period and stages."""
     if not options.forced:
         print(command(LAMINA, "configure", directory, NAMES[0], "--objective", "throughput", "--replicas", options.replicas,
-                      "--measure", options.measure, "--head-listen", f"{gateway}:0").stdout, file=sys.stderr)
+                      "--measure", options.measure, "--insecure", "--head-listen", f"{gateway}:0").stdout, file=sys.stderr)
         plan = json.loads((directory / "plan.json").read_text())
         return plan["period"], plan["stages"]
     cuts = balanced_cuts(benchmark)
@@ -88,7 +88,7 @@ def configure(directory: pathlib.Path, benchmark: dict, options: argparse.Namesp
     # A piece may be known by any of its layers; its name starts with the first.
     places = [f'"{benchmark["pieces"][piece]["name"].split(" … ")[0]}":{NAMES[device]}'
               for device, stage in enumerate(stages) for piece in range(stage["begin"], stage["end"])]
-    command(LAMINA, "configure", directory, NAMES[0], "-c", f"must={{{','.join(places)}}}")
+    command(LAMINA, "configure", directory, NAMES[0], "--insecure", "-c", f"must={{{','.join(places)}}}")
     return max(stage["period"] for stage in stages), stages
 
 
@@ -96,7 +96,7 @@ def configure(directory: pathlib.Path, benchmark: dict, options: argparse.Namesp
 def deployed(directory: pathlib.Path, machines: Machines):
     """The process that serves, and its port."""
     with open(directory / "head.log", "w") as log:
-        process = subprocess.Popen([LAMINA, "deploy", directory, "--port", "0", "--head-listen", f"{machines.gateway}:0"],
+        process = subprocess.Popen([LAMINA, "deploy", directory, "--port", "0", "--insecure", "--head-listen", f"{machines.gateway}:0"],
                                    stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
                                    preexec_fn=die_with_parent)
     try:
@@ -202,7 +202,7 @@ def main() -> None:
         devices = scratch / "devices.toml"
         devices.write_text("".join(f'[[device]]\nname = "{name}"\naddress = "{machines.address(name)}"\n'
                                    f'cpus = {options.cpus}\n' for name in NAMES))
-        command(LAMINA, "benchmark", whole, "--devices", devices)
+        command(LAMINA, "benchmark", whole, "--insecure", "--devices", devices)
         benchmark = json.loads((whole / "benchmark.json").read_text())
         pipelines = {}
         for count in range(1, len(NAMES) + 1):

@@ -120,7 +120,7 @@ void add_configure(CLI::App& app) {
       ->add_option("--head-listen", options->head_listen,
                    "HOST:PORT where workers deliver answers then; they must reach it")
       ->capture_default_str();
-  add_tls_options(*command, options->tls);
+  add_tls_options(*command, options->tls, "head");
   command->add_flag("--explain", options->explain,
                     "say where time and memory go, and what other plans there are");
   command->add_option("--svg", options->svg, "draw the plan into this file");

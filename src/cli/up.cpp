@@ -127,7 +127,7 @@ void run(const Options& options) {
     Running running(directory, model, plan, fleet, deployment, options.serve);
     if (!options.inputs.empty()) try_inputs(options, model, plan, running.pipeline());
     if (!options.once) {
-      std::printf("serving on http://%s:%d, until Ctrl-C\n", options.serve.host.c_str(), running.port());
+      std::printf("serving on %s, until Ctrl-C\n", options.serve.url(running.port()).c_str());
       std::fflush(stdout);
       signals.wait();
       running.stop();

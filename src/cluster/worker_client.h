@@ -64,6 +64,8 @@ class WorkerClient {
 
  private:
   void send_missing_blobs(const Graph& graph, const std::vector<std::string>& hashes);
+  void send_and_load(const Graph& graph, const std::vector<std::string>& hashes,
+                     const v1::LoadRequest& request, v1::LoadReply* reply);
   std::string peer() const { return "the worker at '" + address_ + "'"; }
 
   std::string address_;

@@ -74,7 +74,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
   explicit Implementation(WorkerOptions options)
       : options_(std::move(options)),
         engine_(options_.loaded_engine ? options_.loaded_engine : load_engine(options_.engine)),
-        blobs_(options_.store),
+        blobs_(options_.store, {.bytes = options_.store_bytes}),
         data_([this](Frame frame) { receive(std::move(frame)); }, options_.max_frame_bytes) {
     Listener listener = listen_at(options_.listen, options_.tls, options_.max_frame_bytes, {this, &data_},
                                   fmt::format("worker '{}'", options_.name));

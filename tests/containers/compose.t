@@ -140,7 +140,18 @@ Compose alone is enough; settings come from .env and the environment:
   ready
   $ curl -s --data-binary @../in.npy localhost:8200/input -o served.npy && "$PYTHON" "$CASES/../cli/same.py" served.npy ../keras.npy
   same
-  $ docker-compose down -v 2>/dev/null; rm served.npy; cd ..
+  $ docker-compose down 2>/dev/null; rm served.npy; cd ..
+
+What Compose leaves without -v is the deployment's still:
+
+  $ lamina deploy parcel --target compose
+  lamina: the deployment 'parcel' is there already; end it with 'lamina clean parcel' or give another --stack
+  [1]
+  $ lamina clean parcel
+  removed 1 deployment
+  $ lamina clean parcel
+  lamina: there is no deployment 'parcel'; see 'lamina status'
+  [3]
   $ docker image rm lamina:0.1.0 >/dev/null && docker_state | diff before -
 
 With certificates nobody is heard who has none, inside and outside:

@@ -52,7 +52,7 @@ A model answers inside as it does outside:
 
 The first process of a container ends when asked to:
 
-  $ docker run -d --name worker $SAFE --tmpfs /store:uid=65532 lamina:0.1.0 worker --name pi --listen 0.0.0.0:7070 >/dev/null
+  $ docker run -d --name worker $SAFE --tmpfs /store:uid=65532 lamina:0.1.0 worker --name pi --listen 0.0.0.0:7070 --insecure >/dev/null
   $ for i in $(seq 100); do docker logs worker 2>&1 | grep -q listening && break; sleep 0.1; done
   $ docker stop -t 20 worker >/dev/null; docker inspect worker --format '{{.State.ExitCode}}'
   0

@@ -76,11 +76,11 @@ def first_devices(benchmark: dict, count: int) -> dict:
     return fewer
 
 
-def configure(directory: pathlib.Path, benchmark: dict, forced: bool, measure: int, gateway: str) -> tuple[float, list[dict]]:
+def configure(directory: pathlib.Path, benchmark: dict, options: argparse.Namespace, gateway: str) -> tuple[float, list[dict]]:
     """Plans and returns the predicted period and stages."""
-    if not forced:
-        print(command(LAMINA, "configure", directory, NAMES[0], "--objective", "throughput", "--measure", measure,
-                      "--insecure", "--head-listen", f"{gateway}:0").stdout, file=sys.stderr)
+    if not options.forced:
+        print(command(LAMINA, "configure", directory, NAMES[0], "--objective", "throughput", "--replicas", options.replicas,
+                      "--measure", options.measure, "--insecure", "--head-listen", f"{gateway}:0").stdout, file=sys.stderr)
         plan = json.loads((directory / "plan.json").read_text())
         return plan["period"], plan["stages"]
     cuts = balanced_cuts(benchmark)
@@ -186,6 +186,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8, help="length of a round for each pipeline")
     parser.add_argument("--forced", action="store_true", help="cut here, by trying all cuts, instead of by the planner")
+    parser.add_argument("--replicas", default="1", help="machines that may run the same stage; auto: all")
     parser.add_argument("--measure", type=int, default=4, help="plans to run before one is chosen; 0: by the measured pieces alone")
     parser.add_argument("--profile", action="store_true", help="also print where the time goes")
     options = parser.parse_args()
@@ -209,7 +210,7 @@ def main() -> None:
             shutil.copytree(whole, directory)
             fewer = first_devices(benchmark, count)
             (directory / "benchmark.json").write_text(json.dumps(fewer))
-            pipelines[count] = Pipeline(directory, *configure(directory, fewer, options.forced, options.measure, machines.gateway))
+            pipelines[count] = Pipeline(directory, *configure(directory, fewer, options, machines.gateway))
         rounds: dict[int, list[Round]] = {count: [] for count in pipelines}
         for _ in range(options.rounds):
             for count, pipeline in pipelines.items():

@@ -59,7 +59,7 @@ void run(const Options& options) {
   const SlicedModel model = load_sliced_model(options.directory);
   const Benchmark benchmark = load_benchmark(options.directory);
   Planning planning(model, benchmark, options.source, options.plan);
-  std::vector<Plan> plans = planning.find(std::max(options.top, options.measure));
+  std::vector<Plan> plans = planning.find_to_run(options.top, options.measure);
   if (options.measure > 0) plans = rehearse_on_workers(options, model, planning, std::move(plans));
   const std::size_t shown = std::min(options.top, plans.size());
   for (std::size_t rank = 0; rank < shown; ++rank) {

@@ -190,6 +190,10 @@ std::vector<Plan> Planning::find(std::size_t top) {
   return plans;
 }
 
+std::vector<Plan> Planning::find_to_run(std::size_t top, std::size_t count) {
+  return find(can_rank(request_) ? std::max(top, count) : top);
+}
+
 std::vector<Plan> Planning::find_again(std::vector<Plan> plans, std::size_t top) {
   try {
     return find(top);

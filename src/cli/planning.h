@@ -55,6 +55,8 @@ class Planning {
   // The best `top` plans, best first, of all batch sizes that were measured and asked for. Where none keeps
   // what is asked for, the Error says which demands are in each other's way.
   std::vector<Plan> find(std::size_t top);
+  // At least `top`, and `count` to run where plans can be ranked; else the best, and after each run the next.
+  std::vector<Plan> find_to_run(std::size_t top, std::size_t count);
   // The same after learn(); `plans` where what was learnt leaves none that keeps what is asked for.
   std::vector<Plan> find_again(std::vector<Plan> plans, std::size_t top);
   // What the plan's stages took as they ran; later plans are judged by it.

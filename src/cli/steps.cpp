@@ -71,24 +71,29 @@ void ServeArguments::add_to(CLI::App& command) {
   command.add_option("--classes", classes, "a file of class names, one a line, for the page");
   command.add_option("--precision", precision, "f32 or bf16")
       ->capture_default_str()
+      ->envname("LAMINA_PRECISION")
       ->check(CLI::IsMember({"f32", "bf16"}));
   command.add_option("--timeout", timeout, "seconds a request may take")
       ->capture_default_str()
+      ->envname("LAMINA_TIMEOUT")
       ->check(CLI::PositiveNumber);
   command.add_option("--max-in-flight", max_in_flight, "requests under way at once; more are refused")
       ->capture_default_str()
+      ->envname("LAMINA_MAX_IN_FLIGHT")
       ->check(CLI::Range(1, 100000));
   command
       .add_option(
           "--batch-limit", batch_limit,
           "rows that requests are joined up to on their way through the pipeline; 1: each goes alone; "
           "without it as the plan says")
+      ->envname("LAMINA_BATCH_LIMIT")
       ->check(CLI::Range(1, 65536));
   command
       .add_option(
           "--batch-window", batch_window,
           "milliseconds a request may wait for others to join while the pipeline is busy; without it as "
           "the plan says, or 2")
+      ->envname("LAMINA_BATCH_WINDOW")
       ->check(CLI::Range(0.0, 60000.0));
   add_tls_options(command, tls, "head");
   http.add_to(command);

@@ -113,7 +113,7 @@ void run(const Options& options) {
   if (const auto sizes = batch_sizes(benchmark); sizes.size() > 1)
     plan_arguments.batch = fmt::format("{}..{}", sizes.front(), sizes.back());
   Planning planning(model, benchmark, source, plan_arguments);
-  std::vector<Plan> plans = planning.find(std::max<std::size_t>(options.measure, 1));
+  std::vector<Plan> plans = planning.find_to_run(1, options.measure);
   if (options.measure > 0) {
     plans = rehearse_plans(planning, std::move(plans), options.measure, model, hash_of_model(directory),
                            fleet, head_options(options.serve));

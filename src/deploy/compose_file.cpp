@@ -58,10 +58,11 @@ std::string secrets(const std::string& role, bool tls) {
 }
 
 std::string head(const std::vector<DeviceInfo>& devices, bool tls) {
-  std::vector<std::string> command = {"deploy",        "/bundle",
-                                      "--host",        "0.0.0.0",
-                                      "--port",        std::to_string(kHttpPort),
-                                      "--head-listen", fmt::format("head:{}", kAnswerPort)};
+  std::vector<std::string> command = {"deploy", "/bundle", "--host", "0.0.0.0", "--port",
+                                      std::to_string(kHttpPort), "--head-listen",
+                                      fmt::format("head:{}", kAnswerPort),
+                                      // Who reaches the port is for LAMINA_HOST to say, or for a proxy.
+                                      "--insecure"};
   std::vector<std::string> workers;
   for (const DeviceInfo& device : devices) {
     workers.push_back(device.name);
@@ -111,6 +112,8 @@ std::string worker(const DeviceInfo& device, bool tls) {
     command.insert(command.end(), {"--memory", std::to_string(device.memory)});
     limits += fmt::format("    mem_limit: {}\n", device.memory);
   }
+  // Else the network, which is the deployment's own, is all that keeps strangers away.
+  if (!tls) command.emplace_back("--insecure");
   add_tls(command, "worker", tls);
   return fmt::format(
       R"(  {name}:

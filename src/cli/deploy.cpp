@@ -66,11 +66,11 @@ void serve(const Options& options) {
   const Plan plan = load_plan(options.directory);
   const DeploymentDirectory deployment(
       options.deployment.empty() ? create_deployment_directory() : std::filesystem::path(options.deployment));
-  // A plan names local workers by the address they had when they were measured; they are started anew.
+  // Of the other machines, those that are to be started here stand by; the rest is found when it is needed.
   std::vector<DeviceInfo> devices;
   std::copy_if(plan.devices.begin(), plan.devices.end(), std::back_inserter(devices),
-               [&](const DeviceInfo& device) { return uses(plan, device.name); });
-  const Fleet fleet(devices, fleet_options(deployment.path(), options.serve.tls, options.startup));
+               [&](const DeviceInfo& device) { return uses(plan, device.name) || device.address.empty(); });
+  Fleet fleet(devices, fleet_options(deployment.path(), options.serve.tls, options.startup));
   Running running(options.directory, model, plan, fleet, deployment.path(), options.serve);
   std::printf("%sserving on http://%s:%d\n", format_plan(plan).c_str(), options.serve.host.c_str(),
               running.port());

@@ -12,6 +12,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -101,9 +102,13 @@ std::vector<std::int64_t> wanted_sizes(const Benchmark& benchmark, const std::st
 // Where none keeps what is asked for, the Error says which demands are in each other's way.
 std::vector<Plan> plans_of(const SlicedModel& model, PlanningProblem& one, const std::string& source,
                            const std::vector<std::vector<std::string>>& layers,
-                           const Constraints& constraints, WireChoice* wires) {
+                           const Constraints& constraints, WireChoice* wires,
+                           const std::set<std::string>& gone) {
   PlacementProblem free = make_problem(one.benchmark, source);
   name_layers_of_branches(model, free);
+  for (std::size_t device = 0; device < free.devices.size(); ++device) {
+    if (gone.contains(free.devices[device].name)) forbid_device(free, device);
+  }
   if (wires != nullptr) wires->add_to(free);
   one.problem = free;
   apply_constraints(constraints, layers, one.problem);
@@ -116,7 +121,7 @@ std::vector<Plan> plans_of(const SlicedModel& model, PlanningProblem& one, const
       if (wires != nullptr) accepted = wires->accept(plans.back(), found.placement) && accepted;
     }
     // Some hop has to be wider.
-    if (!accepted) return plans_of(model, one, source, layers, constraints, wires);
+    if (!accepted) return plans_of(model, one, source, layers, constraints, wires, gone);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::resource_exhausted && error.code() != ErrorCode::out_of_memory) throw;
     const std::string conflict = explain_conflict(free, layers, constraints, one.request);
@@ -181,8 +186,36 @@ void PlanArguments::add_to(CLI::App& command) {
       ->check(CLI::NonNegativeNumber);
 }
 
+PlanDemands demands_of(const PlanArguments& arguments) {
+  PlanDemands demands;
+  demands.constraints = arguments.constraints;
+  demands.deadline = arguments.deadline;
+  demands.min_rate = arguments.min_rate;
+  demands.replicas = arguments.replicas;
+  demands.batch = arguments.batch;
+  demands.branches = !arguments.no_branches;
+  demands.wire = arguments.wire.wire;
+  demands.wire_tolerance = arguments.wire.tolerance;
+  for (const std::string& file : arguments.wire.calibration)
+    demands.calibration.push_back(std::filesystem::absolute(file).string());
+  return demands;
+}
+
+PlanArguments arguments_of(const Plan& plan) {
+  PlanArguments arguments;
+  arguments.objective = to_string(plan.objective);
+  arguments.constraints = plan.demands.constraints;
+  arguments.deadline = plan.demands.deadline;
+  arguments.min_rate = plan.demands.min_rate;
+  arguments.replicas = plan.demands.replicas;
+  arguments.batch = plan.demands.batch;
+  arguments.no_branches = !plan.demands.branches;
+  arguments.wire = {plan.demands.wire, plan.demands.calibration, plan.demands.wire_tolerance};
+  return arguments;
+}
+
 Planned make_plans(const SlicedModel& model, const Benchmark& benchmark, const std::string& source,
-                   const PlanArguments& arguments, std::size_t top) {
+                   const PlanArguments& arguments, std::size_t top, const std::set<std::string>& gone) {
   const auto layers = layers_of(model, benchmark);
   const Constraints constraints = parse_constraints(arguments.constraints);
   Planned planned;
@@ -196,7 +229,9 @@ Planned make_plans(const SlicedModel& model, const Benchmark& benchmark, const s
     try {
       PlanningProblem one{at_batch(benchmark, batch), {}, planned.request};
       if (joins) one.request.period *= static_cast<double>(batch);
-      std::vector<Plan> plans = plans_of(model, one, source, layers, constraints, wires ? &*wires : nullptr);
+      std::vector<Plan> plans =
+          plans_of(model, one, source, layers, constraints, wires ? &*wires : nullptr, gone);
+      for (Plan& plan : plans) plan.demands = demands_of(arguments);
       if (joins && batch > 1) join_requests(plans, planned.request.deadline);
       planned.plans.insert(planned.plans.end(), plans.begin(), plans.end());
       planned.by_batch.emplace(batch, std::move(one));

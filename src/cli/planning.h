@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,10 @@ struct PlanArguments {
   void add_to(CLI::App& command);
 };
 
+// What was asked, for plan.json, and back.
+PlanDemands demands_of(const PlanArguments& arguments);
+PlanArguments arguments_of(const Plan& plan);
+
 // What plans of one batch size were made from.
 struct PlanningProblem {
   Benchmark benchmark;
@@ -46,9 +51,10 @@ struct Planned {
 };
 
 // The best `top` plans, of all batch sizes that were measured and asked for. Where none keeps what is asked
-// for, the Error says which demands are in each other's way.
+// for, the Error says which demands are in each other's way. Nothing runs on devices that are `gone`.
 Planned make_plans(const SlicedModel& model, const Benchmark& benchmark, const std::string& source,
-                   const PlanArguments& arguments, std::size_t top = 1);
+                   const PlanArguments& arguments, std::size_t top = 1,
+                   const std::set<std::string>& gone = {});
 
 // Runs the first `count` plans on the fleet for a moment and puts them into the order of what was measured
 // (plan/measured_choice.h), saying what each came to. A plan that can't run is said and comes last; throws

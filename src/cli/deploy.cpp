@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/resume.h"
 #include "cli/running.h"
 #include "cli/signals.h"
 #include "cli/steps.h"
@@ -20,6 +21,7 @@
 #include <cstdio>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -38,6 +40,7 @@ struct Options {
   ServeArguments serve;
   double startup = 60;
   bool detach = false;
+  bool resume = false;
   std::string deployment;  // made by the process that detached this one
 };
 
@@ -58,20 +61,45 @@ class DeploymentDirectory {
   std::filesystem::path path_;
 };
 
+std::filesystem::path deployment_directory(const Options& options,
+                                           const std::optional<DeploymentRecord>& interrupted) {
+  if (interrupted && options.deployment.empty()) return deployments_directory() / interrupted->id;
+  if (options.deployment.empty()) return create_deployment_directory();
+  // The process that detached this one waits for its own directory; what the other holds goes there.
+  if (interrupted) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(deployments_directory() / interrupted->id)) {
+      if (entry.is_directory())
+        std::filesystem::rename(entry.path(), std::filesystem::path(options.deployment) / entry.path().filename(), ignored);
+    }
+    std::filesystem::remove_all(deployments_directory() / interrupted->id, ignored);
+  }
+  return options.deployment;
+}
+
 void serve(const Options& options) {
   const EndSignals signals;
   start_logging("head", "info");
   keep_freed_memory();
   const SlicedModel model = load_sliced_model(options.directory);
   const Plan plan = load_plan(options.directory);
-  const DeploymentDirectory deployment(
-      options.deployment.empty() ? create_deployment_directory() : std::filesystem::path(options.deployment));
+  const std::optional<DeploymentRecord> interrupted = take_up_interrupted(options.directory);
+  if (options.resume && !interrupted)
+    fail(ErrorCode::not_found, "no deployment of '{}' was interrupted", options.directory);
+  ServeArguments arguments = options.serve;
+  if (interrupted && arguments.port == 0) arguments.port = interrupted->port;
+  if (interrupted) spdlog::info("taking up deployment {}, whose head died", interrupted->id);
+  const DeploymentDirectory deployment(deployment_directory(options, interrupted));
   // Of the other machines, those that are to be started here stand by; the rest is found when it is needed.
   std::vector<DeviceInfo> devices;
   std::copy_if(plan.devices.begin(), plan.devices.end(), std::back_inserter(devices),
                [&](const DeviceInfo& device) { return uses(plan, device.name) || device.address.empty(); });
-  Fleet fleet(devices, fleet_options(deployment.path(), options.serve.tls, options.startup));
-  Running running(options.directory, model, plan, fleet, deployment.path(), options.serve);
+  FleetOptions workers = fleet_options(deployment.path(), options.serve.tls, options.startup);
+  // Machines that were lost before the head are no reason not to serve.
+  workers.may_miss = interrupted.has_value();
+  Fleet fleet(devices, workers);
+  Running running(options.directory, model, plan, fleet, deployment.path(), arguments,
+                  interrupted.has_value());
   std::printf("%sserving on http://%s:%d\n", format_plan(plan).c_str(), options.serve.host.c_str(),
               running.port());
   std::fflush(stdout);
@@ -137,6 +165,9 @@ void add_deploy(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   command->add_flag("--detach", options->detach,
                     "go on in the background; see 'lamina status' and 'lamina clean'");
+  command->add_flag("--resume", options->resume,
+                    "only take up a deployment whose head was killed; without it such a one is taken up where "
+                    "there is one");
   command->add_option("--deployment", options->deployment)->group("");
   command->callback([options] {
     if (!options->detach) {

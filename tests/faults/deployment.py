@@ -195,11 +195,13 @@ class Load:
         return sorted(self.answers, key=lambda one: one.begin)
 
 
-def spread_out(directory: pathlib.Path, lamina: pathlib.Path, places: dict[str, str], options: list[str] = ()) -> None:
-    """Plans with the given layers on the given machines, and forgets that they have to be there: recovery may move them."""
+def spread_out(directory: pathlib.Path, lamina: pathlib.Path, places: dict[str, str], forget: bool = True) -> None:
+    """Plans with the given layers on the given machines, and may forget that they have to be there: then recovery moves them."""
     must = ",".join(f'"{layer}":{machine}' for layer, machine in places.items())
     source = next(iter(places.values()))
-    subprocess.run([lamina, "configure", directory, source, "-c", f"must={{{must}}}", *options], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([lamina, "configure", directory, source, "-c", f"must={{{must}}}"], check=True, stdout=subprocess.DEVNULL)
+    if not forget:
+        return
     path = directory / "plan.json"
     plan = json.loads(path.read_text())
     plan["demands"]["constraints"] = ""

@@ -8,6 +8,7 @@ A schedule is text, one step a line, '#' begins a comment:
     rate 50                     requests a second, the whole time
     retry 20                    clients try again so many seconds when refused or cut off; without it never
     heartbeat 200               milliseconds, of the deployment
+    keep constraints            the layers have to be where they are: nothing else fits
     machines one                where the three layers are: one machine, or three (without it)
     at 2.0 kill vm2             kill -9; vm1 to vm3 are machines, `head` is the head
     at 2.0 stop vm2 / continue vm2
@@ -26,8 +27,6 @@ head has as many threads and files as before the faults.
 import operator
 import os
 import pathlib
-import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -47,7 +46,7 @@ SETTLE_SECONDS = 20
 class Schedule:
     def __init__(self, path: pathlib.Path):
         self.name = path.stem
-        self.settings = {"rate": 50.0, "retry": 0.0, "heartbeat": 200.0, "machines": "three"}
+        self.settings = {"rate": 50.0, "retry": 0.0, "heartbeat": 200.0, "machines": "three", "keep": "no"}
         self.steps: list[tuple[float, list[str]]] = []
         self.expected: list[list[str]] = []
         self.end = 0.0
@@ -115,7 +114,8 @@ def prepare(lamina: pathlib.Path, python: pathlib.Path, folder: pathlib.Path) ->
 def run(schedule: Schedule, lamina: pathlib.Path, folder: pathlib.Path) -> list[str]:
     settings = schedule.settings
     layers = {"first": "vm1", "second": "vm2", "scores": "vm3"}
-    spread_out(folder / "cut", lamina, layers if settings["machines"] == "three" else dict.fromkeys(layers, "vm1"))
+    spread_out(folder / "cut", lamina, layers if settings["machines"] == "three" else dict.fromkeys(layers, "vm1"),
+               forget=settings["keep"] != "constraints")
     state = folder / f"state-{schedule.name}"
     state.mkdir()
     deployment = Deployment(lamina, folder / "cut", state, ["--heartbeat", f"{settings['heartbeat']:.0f}"])
@@ -139,11 +139,9 @@ def run(schedule: Schedule, lamina: pathlib.Path, folder: pathlib.Path) -> list[
             problems += leaks(deployment, before)
     finally:
         load.stopping.set()
-        for name in MACHINES:
-            subprocess.run(["umount", "-l", state / "lamina"], check=False, stderr=subprocess.DEVNULL) if False else None
         pids = [process["pid"] for process in deployment.record()["processes"]] if deployment.process.poll() is None else []
         deployment.close()
-    problems += [f"process {pid} is left" for pid in pids if os.path.exists(f"/proc/{pid}")]
+    problems += [f"process {pid} is left" for pid in pids if is_running(pid)]
     for moment, what in done:
         if not what.startswith(("wait", "continue")):
             after = [one.end for one in answers if one.right and one.end > moment]
@@ -151,10 +149,17 @@ def run(schedule: Schedule, lamina: pathlib.Path, folder: pathlib.Path) -> list[
     recovery = status["recovery"]
     slowest = max((one.seconds for one in answers), default=0)
     print(f"  {len(answers)} requests, {sum(not one.right for one in answers)} failed, slowest {slowest:.2f} s; "
-          f"{recovery['recoveries']} recoveries, the last in {recovery['last_seconds']:.2f} s, {recovery['requests_resent']} sent again")
+          f"{recovery['recoveries']} recoveries, the last in {recovery['last_seconds']:.2f} s, {recovery['replans']} planned changes, {recovery['requests_resent']} sent again")
     if problems:
         print(deployment.log.read_text()[-4000:])
     return problems
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def check(schedule: Schedule, load: Load, answers: list, status: dict) -> list[str]:

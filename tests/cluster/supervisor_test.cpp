@@ -222,7 +222,7 @@ TEST_F(Recovery, AMachineThatDiesIsDoneWithoutAndNoRequestIsLost) {
     supervisor_.reset();
     machines_.clear();
     classes_.clear();
-    start(3, "Slow");
+    start(3, "Brief");
     under_load([&] { kill(dies); });
     const PipelineStatus status = supervisor_->status();
     EXPECT_TRUE(serves_on(status, 2));
@@ -234,7 +234,7 @@ TEST_F(Recovery, AMachineThatDiesIsDoneWithoutAndNoRequestIsLost) {
 }
 
 TEST_F(Recovery, TwoThatDieAtOnceAreDoneWithout) {
-  start(3, "Slow");
+  start(3, "Brief");
   under_load([&] {
     kill(0);
     kill(2);
@@ -243,7 +243,7 @@ TEST_F(Recovery, TwoThatDieAtOnceAreDoneWithout) {
 }
 
 TEST_F(Recovery, AMachineThatStandsStillIsDoneWithoutAfterTheBeatsItMayMiss) {
-  start(3, "Slow");
+  start(3, "Brief");
   const Clock::time_point begin = Clock::now();
   under_load([&] { machines_[1].way->block(); });
   EXPECT_TRUE(serves_on(supervisor_->status(), 2));
@@ -255,7 +255,7 @@ TEST_F(Recovery, AMachineThatStandsStillIsDoneWithoutAfterTheBeatsItMayMiss) {
 }
 
 TEST_F(Recovery, AConnectionThatBreaksForAMomentIsNoLoss) {
-  start(3, "Slow");
+  start(3, "Brief");
   const int plans = plans_;
   const int compiled = machines_[1].engine->compiled;
   under_load([&] { machines_[1].way->interrupt(); });
@@ -290,7 +290,7 @@ TEST_F(Recovery, WhereNoPlanFitsRequestsAreRefusedUntilAMachineReturns) {
 }
 
 TEST_F(Recovery, ASecondLossDuringRecoveryIsRecoveredFromToo) {
-  start(4, "Slow");
+  start(4, "Brief");
   machines_[1].engine->slow = true;
   under_load([&] {
     const int before = machines_[1].engine->compiled;
@@ -303,7 +303,7 @@ TEST_F(Recovery, ASecondLossDuringRecoveryIsRecoveredFromToo) {
 }
 
 TEST_F(Recovery, AMachineThatStandsStillWhileItLoadsIsDoneWithout) {
-  start(3, "Slow");
+  start(3, "Brief");
   machines_[1].engine->slow = true;
   under_load([&] {
     const int before = machines_[1].engine->compiled;
@@ -316,7 +316,7 @@ TEST_F(Recovery, AMachineThatStandsStillWhileItLoadsIsDoneWithout) {
 }
 
 TEST_F(Recovery, AMachineThatCantLoadIsLeftOut) {
-  start(3, "Slow");
+  start(3, "Brief");
   machines_[1].engine->refuses = true;
   under_load([&] { kill(0); });
   const PipelineStatus status = supervisor_->status();
@@ -357,7 +357,7 @@ TEST_F(Recovery, CancelledAndLateRequestsAreAnsweredDuringARecovery) {
 }
 
 TEST_F(Recovery, ItEndsWhileItRecovers) {
-  start(3, "Slow");
+  start(3, "Brief");
   machines_[1].engine->slow = true;
   Sent sent = send(1);
   kill(0);

@@ -1,6 +1,7 @@
 // lamina clean: ends what deploy started and removes what it left.
 #include "base/error.h"
 #include "cli/commands.h"
+#include "deploy/container_record.h"
 #include "deploy/record.h"
 
 #include <algorithm>
@@ -17,14 +18,22 @@ void add_clean(CLI::App& app) {
   command->add_option("DEPLOYMENT", *ids, "which; without it, all of this user");
   command->callback([ids] {
     const std::vector<DeploymentRecord> records = list_records();
+    const std::vector<ContainerRecord> containers = list_container_records();
     for (const std::string& id : *ids) {
       const bool known =
-          std::any_of(records.begin(), records.end(), [&](const auto& record) { return record.id == id; });
+          std::any_of(records.begin(), records.end(), [&](const auto& record) { return record.id == id; }) ||
+          std::any_of(containers.begin(), containers.end(),
+                      [&](const auto& record) { return record.name == id; });
       if (!known) fail(ErrorCode::not_found, "there is no deployment '{}'; see 'lamina status'", id);
     }
     std::size_t removed = 0;
     for (const DeploymentRecord& record : records) {
       if (!ids->empty() && std::find(ids->begin(), ids->end(), record.id) == ids->end()) continue;
+      remove_deployment(record);
+      ++removed;
+    }
+    for (const ContainerRecord& record : containers) {
+      if (!ids->empty() && std::find(ids->begin(), ids->end(), record.name) == ids->end()) continue;
       remove_deployment(record);
       ++removed;
     }

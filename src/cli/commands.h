@@ -16,5 +16,9 @@ void add_deploy(CLI::App& app);
 void add_status(CLI::App& app);
 void add_clean(CLI::App& app);
 void add_up(CLI::App& app);
+void add_image(CLI::App& app);
+void add_bundle(CLI::App& app);
+void add_health(CLI::App& app);
+void add_cert(CLI::App& app);
 
 }  // namespace lamina::cli

@@ -11,6 +11,8 @@
 #include "cli/signals.h"
 #include "cli/steps.h"
 #include "cluster/process_memory.h"
+#include "deploy/bundle.h"
+#include "deploy/compose.h"
 #include "deploy/process.h"
 #include "plan/plan_file.h"
 #include "plan/plan_table.h"
@@ -20,6 +22,7 @@
 #include <chrono>
 #include <cstdio>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -41,6 +44,9 @@ struct Options {
   double startup = 60;
   bool detach = false;
   bool resume = false;
+  std::vector<std::string> workers;  // NAME=HOST:PORT
+  std::string target = "local";
+  std::string stack;
   std::string deployment;  // made by the process that detached this one
 };
 
@@ -70,19 +76,38 @@ std::filesystem::path deployment_directory(const Options& options,
     std::error_code ignored;
     for (const auto& entry : std::filesystem::directory_iterator(deployments_directory() / interrupted->id)) {
       if (entry.is_directory())
-        std::filesystem::rename(entry.path(), std::filesystem::path(options.deployment) / entry.path().filename(), ignored);
+        std::filesystem::rename(entry.path(),
+                                std::filesystem::path(options.deployment) / entry.path().filename(), ignored);
     }
     std::filesystem::remove_all(deployments_directory() / interrupted->id, ignored);
   }
   return options.deployment;
 }
 
+// Has devices of the plan run at other addresses than it says.
+void place_workers(Plan& plan, const std::vector<std::string>& workers) {
+  for (const std::string& worker : workers) {
+    const std::size_t equals = worker.find('=');
+    const std::string name = worker.substr(0, equals);
+    const auto device = std::find_if(plan.devices.begin(), plan.devices.end(),
+                                     [&](const DeviceInfo& known) { return known.name == name; });
+    if (equals == std::string::npos || device == plan.devices.end()) {
+      fail(ErrorCode::invalid_argument, "--worker is '{}', expected NAME=HOST:PORT with a device of the plan",
+           worker);
+    }
+    device->address = worker.substr(equals + 1);
+  }
+}
+
 void serve(const Options& options) {
   const EndSignals signals;
   start_logging("head", "info");
   keep_freed_memory();
+  if (is_bundle(options.directory)) check_bundle(options.directory);
   const SlicedModel model = load_sliced_model(options.directory);
-  const Plan plan = load_plan(options.directory);
+  check_weights(options.directory, model);
+  Plan plan = load_plan(options.directory);
+  place_workers(plan, options.workers);
   const std::optional<DeploymentRecord> interrupted = take_up_interrupted(options.directory);
   if (options.resume && !interrupted)
     fail(ErrorCode::not_found, "no deployment of '{}' was interrupted", options.directory);
@@ -100,8 +125,7 @@ void serve(const Options& options) {
   Fleet fleet(devices, workers);
   Running running(options.directory, model, plan, fleet, deployment.path(), arguments,
                   interrupted.has_value());
-  std::printf("%sserving on http://%s:%d\n", format_plan(plan).c_str(), options.serve.host.c_str(),
-              running.port());
+  std::printf("%sserving on %s\n", format_plan(plan).c_str(), options.serve.url(running.port()).c_str());
   std::fflush(stdout);
   write_file(deployment.path() / "ready", std::to_string(running.port()));
   signals.wait();
@@ -147,9 +171,33 @@ void detach(const Options& options, const std::vector<std::string>& arguments) {
     ::usleep(20'000);
   }
   const std::string port = read_file(deployment.path() / "ready", 100);
-  std::printf("deployment %s serves on http://%s:%s\n", deployment.path().filename().c_str(),
-              options.serve.host.c_str(), port.c_str());
+  std::printf("deployment %s serves on %s\n", deployment.path().filename().c_str(),
+              options.serve.url(std::stoi(port)).c_str());
   deployment.keep();
+}
+
+// What was given of the parameters that a bundle's .env has too.
+std::map<std::string, std::string> given_parameters(const CLI::App& command) {
+  std::map<std::string, std::string> given;
+  for (const auto& [option, parameter] :
+       {std::pair{"--host", "LAMINA_HOST"}, std::pair{"--port", "LAMINA_PORT"},
+        std::pair{"--precision", "LAMINA_PRECISION"}, std::pair{"--timeout", "LAMINA_TIMEOUT"},
+        std::pair{"--max-in-flight", "LAMINA_MAX_IN_FLIGHT"},
+        std::pair{"--batch-limit", "LAMINA_BATCH_LIMIT"},
+        std::pair{"--batch-window", "LAMINA_BATCH_WINDOW"}}) {
+    if (command.count(option) > 0) given[parameter] = command[option]->as<std::string>();
+  }
+  return given;
+}
+
+void deploy_with_compose(const Options& options, const CLI::App& command) {
+  const ContainerRecord record =
+      start_compose({.bundle = options.directory,
+                     .name = options.stack,
+                     .parameters = given_parameters(command),
+                     .startup = std::chrono::milliseconds(static_cast<std::int64_t>(options.startup * 1e3))});
+  std::printf("deployment %s serves on port %d; end it with 'lamina clean %s'\n", record.name.c_str(),
+              record.port, record.name.c_str());
 }
 
 }  // namespace
@@ -157,7 +205,9 @@ void detach(const Options& options, const std::vector<std::string>& arguments) {
 void add_deploy(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("deploy", "Serve a plan behind one address");
-  command->add_option("DIR", options->directory, "a directory that 'lamina configure' has planned")
+  command
+      ->add_option("DIR", options->directory,
+                   "a directory that 'lamina configure' has planned or 'lamina bundle' has made")
       ->required();
   options->serve.add_to(*command);
   command->add_option("-s,--startup", options->startup, "seconds that workers may take to start")
@@ -165,11 +215,24 @@ void add_deploy(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   command->add_flag("--detach", options->detach,
                     "go on in the background; see 'lamina status' and 'lamina clean'");
-  command->add_flag("--resume", options->resume,
-                    "only take up a deployment whose head was killed; without it such a one is taken up where "
-                    "there is one");
+  command->add_flag(
+      "--resume", options->resume,
+      "only take up a deployment whose head was killed; without it such a one is taken up where "
+      "there is one");
   command->add_option("--deployment", options->deployment)->group("");
-  command->callback([options] {
+  command->add_option("--worker", options->workers,
+                      "NAME=HOST:PORT: a device of the plan whose worker runs there already");
+  command
+      ->add_option("--target", options->target, "what runs it: processes of this machine, or Docker Compose")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"local", "compose"}));
+  command->add_option("--stack", options->stack,
+                      "name of the deployment in containers; without it the bundle's");
+  command->callback([options, command] {
+    if (options->target == "compose") {
+      deploy_with_compose(*options, *command);
+      return;
+    }
     if (!options->detach) {
       serve(*options);
       return;

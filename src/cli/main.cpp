@@ -55,6 +55,10 @@ int main(int argc, char** argv) {
   lamina::cli::add_status(app);
   lamina::cli::add_clean(app);
   lamina::cli::add_up(app);
+  lamina::cli::add_image(app);
+  lamina::cli::add_bundle(app);
+  lamina::cli::add_health(app);
+  lamina::cli::add_cert(app);
   try {
     app.parse(argc, argv);
     return 0;

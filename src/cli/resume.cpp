@@ -11,10 +11,10 @@ namespace {
 
 constexpr std::chrono::seconds kEndLimit{5};
 
-bool has_head(const DeploymentRecord& record) {
-  return std::any_of(record.processes.begin(), record.processes.end(), [](const RecordedProcess& process) {
-    return process.role == "head" && is_running(process);
-  });
+bool lost_its_head(const DeploymentRecord& record) {
+  const auto head = std::find_if(record.processes.begin(), record.processes.end(),
+                                 [](const RecordedProcess& process) { return process.role == "head"; });
+  return head != record.processes.end() && !is_running(*head);
 }
 
 }  // namespace
@@ -24,7 +24,7 @@ std::optional<DeploymentRecord> take_up_interrupted(const std::filesystem::path&
   std::optional<DeploymentRecord> found;
   for (const DeploymentRecord& record : list_records()) {
     const bool same = std::filesystem::path(record.model_directory).lexically_normal() == wanted;
-    if (same && !has_head(record)) found = record;
+    if (same && lost_its_head(record)) found = record;
   }
   if (!found) return found;
   // Local workers end with their head; whoever is still there can't be reached any more.

@@ -71,7 +71,7 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
     }
   }
 
-  HttpOptions http;
+  HttpOptions http = arguments.http.options(arguments.tls);
   http.address = arguments.host;
   http.port = static_cast<std::uint16_t>(arguments.port);
   http.request_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(arguments.timeout * 1e3));
@@ -109,8 +109,8 @@ Blueprint Running::plan_for(const std::set<std::string>& machines) {
   const Benchmark benchmark = load_benchmark(directory_);
   PlanArguments arguments = arguments_of(plan_);
   arguments.time_limit = kReplanTimeLimit;
-  return make_blueprint(model_, model_hash_,
-                        make_plans(model_, benchmark, plan_.source, arguments, 1, gone).plans.front());
+  Planning planning(model_, benchmark, plan_.source, arguments, gone);
+  return make_blueprint(model_, model_hash_, planning.find(1).front());
 }
 
 void Running::save() {

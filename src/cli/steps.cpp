@@ -71,15 +71,19 @@ void ServeArguments::add_to(CLI::App& command) {
   command.add_option("--classes", classes, "a file of class names, one a line, for the page");
   command.add_option("--precision", precision, "f32 or bf16")
       ->capture_default_str()
+      ->envname("LAMINA_PRECISION")
       ->check(CLI::IsMember({"f32", "bf16"}));
   command.add_option("--timeout", timeout, "seconds a request may take")
       ->capture_default_str()
+      ->envname("LAMINA_TIMEOUT")
       ->check(CLI::PositiveNumber);
   command.add_option("--max-in-flight", max_in_flight, "requests under way at once; more are refused")
       ->capture_default_str()
+      ->envname("LAMINA_MAX_IN_FLIGHT")
       ->check(CLI::Range(1, 100000));
   command
-      .add_option("--heartbeat", heartbeat, "milliseconds after which each worker is asked again if it is there")
+      .add_option("--heartbeat", heartbeat,
+                  "milliseconds after which each worker is asked again if it is there")
       ->capture_default_str()
       ->check(CLI::Range(10, 600000));
   command.add_option("--missed-beats", missed_beats, "times in a row that a worker may be silent")
@@ -90,14 +94,21 @@ void ServeArguments::add_to(CLI::App& command) {
           "--batch-limit", batch_limit,
           "rows that requests are joined up to on their way through the pipeline; 1: each goes alone; "
           "without it as the plan says")
+      ->envname("LAMINA_BATCH_LIMIT")
       ->check(CLI::Range(1, 65536));
   command
       .add_option(
           "--batch-window", batch_window,
           "milliseconds a request may wait for others to join while the pipeline is busy; without it as "
           "the plan says, or 2")
+      ->envname("LAMINA_BATCH_WINDOW")
       ->check(CLI::Range(0.0, 60000.0));
-  add_tls_options(command, tls);
+  add_tls_options(command, tls, "head");
+  http.add_to(command);
+}
+
+std::string ServeArguments::url(int served_port) const {
+  return fmt::format("{}://{}:{}", http.tls ? "https" : "http", host, served_port);
 }
 
 FleetOptions fleet_options(const std::filesystem::path& directory, const TlsFiles& tls, double startup) {

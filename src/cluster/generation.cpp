@@ -122,7 +122,8 @@ class Generation::Implementation {
       std::vector<std::string> stages;
       for (const std::size_t i : indices) {
         const HeadStage& stage = stages_[places_[i].stage];
-        stages.push_back(places_[i].loaded.empty() ? stage_name(stage.graph, stage.hashes) : places_[i].loaded);
+        stages.push_back(places_[i].loaded.empty() ? stage_name(stage.graph, stage.hashes)
+                                                   : places_[i].loaded);
       }
       try {
         places_[indices.front()].client->keep(pipelines, stages, kKeepLimit);
@@ -371,14 +372,12 @@ class Generation::Implementation {
       entry.link->send(std::move(frame));
       return true;
     } catch (const Error& error) {
-      events_.answered(
-          next.number,
-          {{},
-           Error(error.code(),
-                 fmt::format("worker '{}': {}", places_[entry.place].plan.worker, error.what()))});
-    } catch (const std::bad_alloc&) {
       events_.answered(next.number,
-                       {{}, Error(ErrorCode::out_of_memory, "no memory to send the request")});
+                       {{},
+                        Error(error.code(), fmt::format("worker '{}': {}", places_[entry.place].plan.worker,
+                                                        error.what()))});
+    } catch (const std::bad_alloc&) {
+      events_.answered(next.number, {{}, Error(ErrorCode::out_of_memory, "no memory to send the request")});
     }
     return false;
   }
@@ -399,8 +398,8 @@ class Generation::Implementation {
   void check_worker(std::size_t index) {
     Place& place = places_[index];
     try {
-      const v1::CheckReply reply = place.client->check(
-          pipeline_, slot_of(index), std::max(options_.heartbeat.interval, kLeastCheck));
+      const v1::CheckReply reply =
+          place.client->check(pipeline_, slot_of(index), std::max(options_.heartbeat.interval, kLeastCheck));
       if (!reply.loaded()) fail(ErrorCode::unavailable, "it was restarted and has lost its stage");
       if (!reply.connected())
         fail(ErrorCode::unavailable, "its connection to '{}' is broken", reply.forward_address());
@@ -451,8 +450,8 @@ class Generation::Implementation {
   mutable std::mutex mutex_;
   std::condition_variable wake_watcher_;
   // All below is guarded by mutex_, save what `places_` holds from the start: stage, plan and client.
-  std::vector<Place> places_;   // in the order of the stages
-  std::vector<Entry> entries_;  // by route, then in the order of the replicas
+  std::vector<Place> places_;          // in the order of the stages
+  std::vector<Entry> entries_;         // by route, then in the order of the replicas
   std::shared_ptr<DataLink> opening_;  // being connected now
   bool abandoned_ = false;
   bool stopping_ = false;

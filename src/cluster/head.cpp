@@ -33,8 +33,9 @@ class Head::Implementation {
               if (requests_.answer(request, std::move(prediction)) && failed) generation_.drop(request);
             },
         .wanted = [this](std::uint64_t request) { return requests_.contains(request); },
-        .lost = [this](const std::string&,
-                       const Error& error) { requests_.fail_all(Error(ErrorCode::unavailable, error.what())); },
+        .lost = [this](
+                    const std::string&,
+                    const Error& error) { requests_.fail_all(Error(ErrorCode::unavailable, error.what())); },
     };
   }
 

@@ -25,8 +25,8 @@ struct MembershipOptions {
   TlsFiles tls = {};
 };
 
-// A machine whose connection is refused three times in a row is gone, and so is one that was silent for as many
-// heartbeats as the options say. One that answers is there again. Thread-safe.
+// A machine whose connection is refused three times in a row is gone, and so is one that was silent for as
+// many heartbeats as the options say. One that answers is there again. Thread-safe.
 class Membership {
  public:
   // Where a machine's worker is now: host:port, empty where none runs. Called from several threads.
@@ -84,8 +84,9 @@ class Membership {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable looked_;
-  std::vector<std::unique_ptr<Member>> members_;  // what they hold, save name and thread, is guarded by mutex_
-  bool stopping_ = false;                         // guarded by mutex_
+  std::vector<std::unique_ptr<Member>>
+      members_;            // what they hold, save name and thread, is guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_
 };
 
 }  // namespace lamina

@@ -46,9 +46,9 @@ struct BatchSizes {
 
 // What happened to the machines of a pipeline that recovers.
 struct RecoveryStatus {
-  std::uint64_t recoveries = 0;   // times that it served again after a loss
-  double last_seconds = 0;        // from the last loss until requests were sent again
-  std::uint64_t replans = 0;      // changes of plan while it served, as for a machine that came back
+  std::uint64_t recoveries = 0;  // times that it served again after a loss
+  double last_seconds = 0;       // from the last loss until requests were sent again
+  std::uint64_t replans = 0;     // changes of plan while it served, as for a machine that came back
   std::uint64_t requests_resent = 0;
   std::vector<std::string> lost;  // machines that are gone now
   std::string state;              // "serving", "recovering" or why no plan fits

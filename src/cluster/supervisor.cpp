@@ -196,8 +196,8 @@ class Supervisor::Implementation {
       const Error error = *prediction.error;
       note_loss(pipeline, "", error);
       if (requests_.turns(request) < options_.most_turns) return;  // it stays in the table
-      prediction.error = Error(ErrorCode::unavailable,
-                               fmt::format("given up after {} attempts: {}", options_.most_turns, error.what()));
+      prediction.error = Error(ErrorCode::unavailable, fmt::format("given up after {} attempts: {}",
+                                                                   options_.most_turns, error.what()));
     }
     requests_.answer_from(pipeline, request, std::move(prediction));
   }
@@ -244,9 +244,7 @@ class Supervisor::Implementation {
       {
         std::unique_lock lock(mutex_);
         const Clock::time_point now = Clock::now();
-        wake_.wait_until(lock, next_turn(now), [this] {
-          return stopping_ || changed_ || broken_;
-        });
+        wake_.wait_until(lock, next_turn(now), [this] { return stopping_ || changed_ || broken_; });
         if (stopping_) return;
         changed_ = false;
       }
@@ -333,8 +331,8 @@ class Supervisor::Implementation {
     ++recovery_.recoveries;
     recovery_.last_seconds = seconds_since(*lost_since_);
     lost_since_.reset();
-    spdlog::info("serving again after {:.3f} s, of which {:.3f} s until there was a plan", recovery_.last_seconds,
-                 planned);
+    spdlog::info("serving again after {:.3f} s, of which {:.3f} s until there was a plan",
+                 recovery_.last_seconds, planned);
   }
 
   double seconds_since_loss() const {
@@ -430,8 +428,9 @@ class Supervisor::Implementation {
     HeadOptions options = combine(options_.head, blueprint.options);
     const std::uint64_t pipeline = next_pipeline_++;
     GenerationEvents events{
-        .answered = [this, pipeline](std::uint64_t request,
-                                     Prediction prediction) { receive(pipeline, request, std::move(prediction)); },
+        .answered = [this, pipeline](
+                        std::uint64_t request,
+                        Prediction prediction) { receive(pipeline, request, std::move(prediction)); },
         .wanted = [this, pipeline](std::uint64_t request) { return requests_.is_with(pipeline, request); },
         .lost = [this, pipeline](const std::string& worker,
                                  const Error& error) { note_loss(pipeline, worker, error); },
@@ -457,7 +456,8 @@ class Supervisor::Implementation {
       installed_.notify_all();
     }
     std::vector<std::uint64_t> numbers = requests_.numbers();
-    if (old) std::erase_if(numbers, [&](std::uint64_t one) { return requests_.is_with(old->pipeline(), one); });
+    if (old)
+      std::erase_if(numbers, [&](std::uint64_t one) { return requests_.is_with(old->pipeline(), one); });
     send(numbers);
   }
 

@@ -22,9 +22,9 @@ namespace lamina {
 
 // What is to run where.
 struct Blueprint {
-  std::string name;                // two of one name are the same
-  std::vector<HeadStage> stages;   // addresses are filled in when it runs
-  HeadOptions options = {};        // of the pipeline; how to listen and watch is the supervisor's
+  std::string name;               // two of one name are the same
+  std::vector<HeadStage> stages;  // addresses are filled in when it runs
+  HeadOptions options = {};       // of the pipeline; how to listen and watch is the supervisor's
 };
 
 struct SupervisorOptions {

@@ -104,8 +104,8 @@ bool WorkerKeeper::look_after(LocalWorker& worker, Kept& kept) {
       const bool soon = Clock::now() - kept.started < kLivesLong;
       kept.failures = soon ? kept.failures + 1 : 0;
       // The first time it may be anything; whoever ends again and again has to wait.
-      const auto pause =
-          kept.failures < 2 ? Clock::duration::zero() : kPause * (1 << std::min(kept.failures - 2, kMostDoublings));
+      const auto pause = kept.failures < 2 ? Clock::duration::zero()
+                                           : kPause * (1 << std::min(kept.failures - 2, kMostDoublings));
       kept.end = *how;
       kept.address.clear();
       kept.pid = -1;

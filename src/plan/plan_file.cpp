@@ -155,8 +155,7 @@ Plan plan_from_json(const Json& json, const std::string& where) {
   plan.model_hash = json_string(json, "model_hash", where);
   plan.source = json_string(json, "source", where);
   plan.objective = objective_from_string(json_string(json, "objective", where), where);
-  if (json.contains("demands"))
-    plan.demands = demands_from_json(json_object(json, "demands", where), where);
+  if (json.contains("demands")) plan.demands = demands_from_json(json_object(json, "demands", where), where);
   plan.batch = json_integer(json, "batch", where);
   if (plan.batch < 1) fail(ErrorCode::corrupt, "{}: batch is {}, expected at least 1", where, plan.batch);
   if (json.contains("joining"))

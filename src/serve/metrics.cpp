@@ -93,7 +93,8 @@ std::vector<MetricFamily> pipeline_families(const PipelineStatus& status) {
          [](const StageStatus& stage) { return stage.memory; });
   if (status.recovery) {
     const RecoveryStatus& recovery = *status.recovery;
-    counter("lamina_recoveries_total", "Times that the pipeline served again after a loss.", recovery.recoveries);
+    counter("lamina_recoveries_total", "Times that the pipeline served again after a loss.",
+            recovery.recoveries);
     counter("lamina_replans_total", "Changes of plan while the pipeline served.", recovery.replans);
     counter("lamina_requests_resent_total", "Requests that were sent again after a loss.",
             recovery.requests_resent);

@@ -74,13 +74,13 @@ Json to_json(const PipelineStatus& status) {
                       {"error", stage.error}});
   }
   Json json = {{"model", status.model},
-          {"ready", is_ready(status)},
-          {"stages", stages},
-          {"predicted_latency_seconds", status.predicted_latency},
-          {"requests",
-           {{"in_flight", status.requests_in_flight},
-            {"answered", status.requests_answered},
-            {"failed", status.requests_failed}}}};
+               {"ready", is_ready(status)},
+               {"stages", stages},
+               {"predicted_latency_seconds", status.predicted_latency},
+               {"requests",
+                {{"in_flight", status.requests_in_flight},
+                 {"answered", status.requests_answered},
+                 {"failed", status.requests_failed}}}};
   if (status.recovery) json["recovery"] = to_json(*status.recovery);
   return json;
 }

@@ -180,7 +180,8 @@ class Recovery : public testing::Test {
   }
   static bool serves_on(const PipelineStatus& status, std::size_t stages) {
     return status.stages.size() == stages && status.recovery->state == "serving" &&
-           std::all_of(status.stages.begin(), status.stages.end(), [](const StageStatus& s) { return s.ready; });
+           std::all_of(status.stages.begin(), status.stages.end(),
+                       [](const StageStatus& s) { return s.ready; });
   }
   void wait_for_stages(std::size_t stages) {
     wait_until([&](const PipelineStatus& status) { return serves_on(status, stages); }, "serving");

@@ -112,7 +112,8 @@ void TcpProxy::pass(int from, int to) {
     if (delay_ > 0) std::this_thread::sleep_for(std::chrono::milliseconds(delay_));
     ssize_t sent = 0;
     while (sent < count) {
-      const ssize_t part = ::send(to, bytes.data() + sent, static_cast<std::size_t>(count - sent), MSG_NOSIGNAL);
+      const ssize_t part =
+          ::send(to, bytes.data() + sent, static_cast<std::size_t>(count - sent), MSG_NOSIGNAL);
       if (part <= 0) break;
       sent += part;
     }

@@ -1,0 +1,135 @@
+#include "deploy/bundle.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/sha256.h"
+#include "plan/plan_file.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+#include <unistd.h>
+
+namespace lamina {
+
+namespace {
+
+constexpr const char* kManifest = "manifest.json";
+constexpr const char* kFormat = "lamina-bundle";
+constexpr std::int64_t kVersion = 1;
+constexpr std::uint64_t kMaxManifest = 1U << 20U;
+
+// A directory beside its final place, removed unless it goes there.
+class PartialDirectory {
+ public:
+  explicit PartialDirectory(std::filesystem::path final_path) : final_(std::move(final_path)) {
+    std::string pattern = final_.string() + ".XXXXXX";
+    if (::mkdtemp(pattern.data()) == nullptr)
+      fail_with_errno(errno, fmt::format("can't create '{}'", final_.string()));
+    path_ = pattern;
+    // Containers read it as another user.
+    std::filesystem::permissions(path_, static_cast<std::filesystem::perms>(0755));
+  }
+  ~PartialDirectory() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  PartialDirectory(const PartialDirectory&) = delete;
+  PartialDirectory& operator=(const PartialDirectory&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+  void commit() {
+    std::error_code error;
+    std::filesystem::rename(path_, final_, error);
+    if (error) fail(ErrorCode::io, "can't create '{}': {}", final_.string(), error.message());
+    path_.clear();
+  }
+
+ private:
+  std::filesystem::path final_;
+  std::filesystem::path path_;
+};
+
+std::string hash_of_file(const std::filesystem::path& path) { return sha256(map_file(path).bytes()); }
+
+void write_manifest(const std::filesystem::path& directory) {
+  Json files = Json::object();
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.is_regular_file() && name != ".env") files[name] = hash_of_file(entry.path());
+  }
+  const Json manifest = {{"format", kFormat}, {"version", kVersion}, {"files", files}};
+  write_file(directory / kManifest, manifest.dump(1) + "\n");
+}
+
+Plan of_used_devices(Plan plan) {
+  std::erase_if(plan.devices, [&](const DeviceInfo& device) { return !uses(plan, device.name); });
+  // Where a worker ran when it was measured says nothing of where it will.
+  for (DeviceInfo& device : plan.devices) device.address.clear();
+  return plan;
+}
+
+}  // namespace
+
+Plan plan_for_one_worker(const SlicedModel& model, const std::string& model_hash) {
+  const std::string device = "worker1";
+  Plan plan;
+  plan.model = model.graph.name();
+  plan.model_hash = model_hash;
+  plan.source = device;
+  plan.devices.emplace_back().name = device;
+  PlannedStage& stage = plan.stages.emplace_back();
+  const std::vector<Layer>& layers = model.graph.layers();
+  stage.name = layers.front().name + " … " + layers.back().name;
+  stage.replicas.push_back({device});
+  stage.end = model.cuts.size() - 1;
+  return plan;
+}
+
+void write_bundle(const std::filesystem::path& directory,
+                  const std::function<Plan(const std::filesystem::path&)>& save_model,
+                  const BundleOptions& options) {
+  std::filesystem::path place = std::filesystem::absolute(directory).lexically_normal();
+  if (!place.has_filename()) place = place.parent_path();
+  std::error_code ignored;
+  if (std::filesystem::exists(place) && !std::filesystem::is_empty(place, ignored))
+    fail(ErrorCode::already_exists, "'{}' is there already; choose another directory", directory.string());
+  PartialDirectory partial(place);
+  const std::filesystem::path& made = partial.path();
+  const Plan plan = of_used_devices(save_model(made));
+  save_plan(made, plan);
+  write_file(made / "docker-compose.yml", compose_file(plan, options.compose));
+  std::string parameters = "# Parameters of docker-compose.yml; an environment variable goes before.\n";
+  for (const auto& [name, value] : compose_parameters(options.compose))
+    parameters += name + "=" + value + "\n";
+  write_file(made / ".env", parameters);
+  if (options.write_image) options.write_image(made / "image.tar");
+  if (options.compose.tls) std::filesystem::create_directory(made / "secrets");
+  write_manifest(made);
+  partial.commit();
+}
+
+bool is_bundle(const std::filesystem::path& directory) {
+  return std::filesystem::exists(directory / kManifest);
+}
+
+void check_bundle(const std::filesystem::path& directory) {
+  const std::string where = (directory / kManifest).string();
+  const Json manifest = parse_json(read_file(directory / kManifest, kMaxManifest), where);
+  if (json_string(manifest, "format", where) != kFormat ||
+      json_integer(manifest, "version", where) != kVersion)
+    fail(ErrorCode::corrupt, "{}: expected format {} version {}", where, kFormat, kVersion);
+  for (const auto& [name, hash] : json_object(manifest, "files", where).items()) {
+    if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..")
+      fail(ErrorCode::corrupt, "{}: '{}' is no name of a file", where, name);
+    const std::filesystem::path file = directory / name;
+    if (!std::filesystem::is_regular_file(file))
+      fail(ErrorCode::corrupt, "the bundle '{}' lacks '{}'", directory.string(), name);
+    if (!hash.is_string() || hash_of_file(file) != hash.get<std::string>())
+      fail(ErrorCode::corrupt, "the bundle '{}' was altered: '{}' is not the file that was packed",
+           directory.string(), name);
+  }
+}
+
+}  // namespace lamina

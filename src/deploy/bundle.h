@@ -1,0 +1,41 @@
+// A model and its plan as a directory that runs anywhere with Docker Compose (docs/formats.md):
+//   model.json, weights.safetensors   the sliced model, weights once
+//   plan.json                         the plan, of the devices it uses
+//   docker-compose.yml                a service for each of them and the head
+//   .env                              parameters, the one file that is meant to be changed
+//   image.tar                         the image, where asked for
+//   secrets/                          place for authority.pem, head.pem, head.key, worker.pem, worker.key
+//   manifest.json                     the SHA-256 of every other file but .env and secrets/
+#pragma once
+
+#include "deploy/compose_file.h"
+#include "plan/plan.h"
+#include "slice/artifact.h"
+
+#include <filesystem>
+#include <functional>
+
+namespace lamina {
+
+struct BundleOptions {
+  ComposeFileOptions compose;
+  // Writes the image to the path it is given; none: it is referred to by its name alone.
+  std::function<void(const std::filesystem::path&)> write_image;
+};
+
+// A plan that runs a whole model on one worker named worker1, without limits.
+Plan plan_for_one_worker(const SlicedModel& model, const std::string& model_hash);
+
+// Writes `model` and what runs it to `directory`, all of it or nothing. `save_model` writes the sliced model
+// into the directory that it is given and returns the plan. Error(already_exists) where there is something.
+void write_bundle(const std::filesystem::path& directory,
+                  const std::function<Plan(const std::filesystem::path&)>& save_model,
+                  const BundleOptions& options);
+
+// Whether a manifest stands in the directory.
+bool is_bundle(const std::filesystem::path& directory);
+
+// Error(corrupt) naming the first file that is not as the manifest has it, or missing.
+void check_bundle(const std::filesystem::path& directory);
+
+}  // namespace lamina

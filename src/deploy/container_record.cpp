@@ -1,0 +1,86 @@
+#include "deploy/container_record.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "deploy/docker.h"
+#include "deploy/record.h"
+
+#include <algorithm>
+
+namespace lamina {
+
+namespace {
+
+constexpr const char* kFile = "containers.json";
+constexpr std::uint64_t kMaxRecord = 1U << 20U;
+constexpr std::size_t kShortId = 12;
+
+ContainerRecord read_container_record(const std::filesystem::path& path) {
+  const std::string where = path.string();
+  const Json json = parse_json(read_file(path, kMaxRecord), where);
+  return {path.parent_path().filename().string(),   json_string(json, "target", where),
+          json_string(json, "directory", where),    json_string(json, "docker_host", where),
+          json_string(json, "loaded_image", where), static_cast<int>(json_integer(json, "port", where))};
+}
+
+std::string label_of(const ContainerRecord& record) {
+  return std::string(kDeploymentLabel) + "=" + record.name;
+}
+
+}  // namespace
+
+void save_record(const ContainerRecord& record) {
+  std::error_code error;
+  std::filesystem::create_directories(deployments_directory() / record.name, error);
+  if (error) fail(ErrorCode::io, "can't create '{}': {}", deployments_directory().string(), error.message());
+  const Json json = {{"target", record.target},
+                     {"directory", record.directory},
+                     {"docker_host", record.docker_host},
+                     {"loaded_image", record.loaded_image},
+                     {"port", record.port}};
+  write_file(deployments_directory() / record.name / kFile, json.dump(1));
+}
+
+std::vector<ContainerRecord> list_container_records() {
+  std::vector<ContainerRecord> records;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(deployments_directory(), error)) {
+    if (!std::filesystem::exists(entry.path() / kFile)) continue;
+    try {
+      records.push_back(read_container_record(entry.path() / kFile));
+    } catch (const Error& problem) {
+      spdlog::warn("{}", problem.what());
+    }
+  }
+  std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return records;
+}
+
+std::vector<ContainerProcess> containers_of(const ContainerRecord& record) {
+  const std::string format = "{{.Label \"com.docker.compose.service\"}}\t{{.ID}}\t{{.Status}}";
+  std::vector<ContainerProcess> processes;
+  for (const std::string& line : lines_of(Docker(record.docker_host)
+                                              .run({"container", "ls", "--all", "--filter",
+                                                    "label=" + label_of(record), "--format", format}))) {
+    const std::size_t first = line.find('\t');
+    const std::size_t second = line.find('\t', first + 1);
+    if (second == std::string::npos) continue;
+    processes.push_back({line.substr(0, first),
+                         line.substr(first + 1, std::min(second - first - 1, kShortId)),
+                         line.substr(second + 1)});
+  }
+  std::sort(processes.begin(), processes.end(), [](const auto& a, const auto& b) { return a.role < b.role; });
+  return processes;
+}
+
+void remove_deployment(const ContainerRecord& record) {
+  const Docker docker(record.docker_host);
+  docker.remove_labelled(label_of(record));
+  if (!record.loaded_image.empty() && !docker.image_id(record.loaded_image).empty())
+    docker.run({"image", "rm", record.loaded_image});
+  std::filesystem::remove_all(deployments_directory() / record.name);
+}
+
+}  // namespace lamina

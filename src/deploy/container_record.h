@@ -1,0 +1,34 @@
+// What runs in containers for this user: DIR/NAME/containers.json among the deployments. Docker's labels say
+// what belongs to a deployment; the record says which there are and which daemon has them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace lamina {
+
+struct ContainerRecord {
+  std::string name;          // of the project or stack, and the value of the label on all its parts
+  std::string target;        // "compose"
+  std::string directory;     // the bundle
+  std::string docker_host;   // as DOCKER_HOST was; empty: not set
+  std::string loaded_image;  // name of an image that was loaded for it; empty: none was
+  int port = 0;              // where it serves
+};
+
+struct ContainerProcess {
+  std::string role;   // service
+  std::string id;     // first 12 digits of the container's
+  std::string state;  // "running (healthy)"
+};
+
+void save_record(const ContainerRecord& record);
+// Those whose record can be read, by name.
+std::vector<ContainerRecord> list_container_records();
+// Its containers; Errors as of Docker::run().
+std::vector<ContainerProcess> containers_of(const ContainerRecord& record);
+// Ends and removes all that carries its label and the image that was loaded for it, then the record.
+void remove_deployment(const ContainerRecord& record);
+
+}  // namespace lamina

@@ -1,0 +1,148 @@
+#include "deploy/docker.h"
+
+#include "base/error.h"
+
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+namespace lamina {
+
+namespace {
+
+constexpr std::chrono::minutes kTransferLimit{10};
+
+bool says(const std::string& text, std::string_view words) { return text.find(words) != std::string::npos; }
+
+std::string without_end(std::string text) {
+  text.erase(text.find_last_not_of(" \t\r\n") + 1);
+  return text;
+}
+
+[[noreturn]] void fail_as_docker_says(const std::vector<std::string>& arguments, const std::string& said) {
+  const std::string text = without_end(said);
+  if (says(text, "permission denied while trying to connect") ||
+      (says(text, "permission denied") && says(text, "docker daemon socket"))) {
+    fail(ErrorCode::unavailable,
+         "Docker's daemon may not be used by this user ({}); add the user to the group 'docker' or set "
+         "DOCKER_HOST",
+         text);
+  }
+  if (says(text, "Cannot connect to the Docker daemon") || says(text, "error during connect") ||
+      says(text, "failed to connect to the docker API")) {
+    fail(ErrorCode::unavailable, "Docker's daemon can't be reached ({}); start it or set DOCKER_HOST", text);
+  }
+  if (says(text, "No such image")) fail(ErrorCode::not_found, "docker {}: {}", arguments.front(), text);
+  fail(ErrorCode::io, "docker {}: {}", arguments.front(), text);
+}
+
+const char* word_of(DockerThing thing) {
+  switch (thing) {
+    case DockerThing::container:
+      return "container";
+    case DockerThing::network:
+      return "network";
+    case DockerThing::volume:
+      return "volume";
+    case DockerThing::secret:
+      return "secret";
+    case DockerThing::config:
+      return "config";
+    default:
+      return "service";
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) {
+    if (!line.empty()) lines.push_back(line);
+  }
+  return lines;
+}
+
+std::map<std::string, std::string> Docker::environment() const {
+  if (host_.empty()) return {};
+  return {{"DOCKER_HOST", host_}};
+}
+
+std::string Docker::run(const std::vector<std::string>& arguments, std::chrono::milliseconds limit) const {
+  std::vector<std::string> words = {"docker"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  CommandResult result;
+  try {
+    result = run_command(words, {.limit = limit, .environment = environment()});
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::not_found) throw;
+    fail(ErrorCode::not_found, "there is no program 'docker' on PATH; install Docker's command line");
+  }
+  if (result.status != 0) fail_as_docker_says(arguments, result.errors + result.output);
+  return result.output;
+}
+
+std::vector<Json> Docker::list(std::vector<std::string> arguments) const {
+  arguments.insert(arguments.end(), {"--format", "{{json .}}"});
+  std::vector<Json> found;
+  for (const std::string& line : lines_of(run(arguments)))
+    found.push_back(parse_json(line, "docker " + arguments.front()));
+  return found;
+}
+
+void Docker::check() const { run({"version", "--format", "{{.Server.Version}}"}); }
+
+std::string Docker::logs(const std::string& container) const {
+  const CommandResult result =
+      run_command({"docker", "logs", "--tail", "20", container}, {.environment = environment()});
+  return result.output + result.errors;
+}
+
+std::string Docker::image_id(const std::string& name) const {
+  return without_end(run({"image", "ls", "--quiet", "--no-trunc", name}));
+}
+
+void Docker::load(const std::filesystem::path& tar) const {
+  run({"load", "--quiet", "--input", tar.string()}, kTransferLimit);
+}
+
+std::string Docker::push(const std::string& name, const std::string& registry) const {
+  const std::string there = registry + "/" + name;
+  const bool known = !image_id(there).empty();
+  run({"tag", name, there});
+  const auto untag = [&] {
+    if (!known) run({"image", "rm", "--no-prune", there});
+  };
+  try {
+    run({"push", "--quiet", there}, kTransferLimit);
+  } catch (const Error&) {
+    untag();
+    throw;
+  }
+  untag();
+  return there;
+}
+
+std::vector<std::string> Docker::find(DockerThing thing, const std::string& label) const {
+  std::vector<std::string> arguments = {word_of(thing), "ls", "--quiet", "--filter", "label=" + label};
+  if (thing == DockerThing::container) arguments.insert(arguments.end(), {"--all", "--no-trunc"});
+  return lines_of(run(arguments));
+}
+
+void Docker::remove_labelled(const std::string& label, std::chrono::seconds grace) const {
+  const auto each = [&](DockerThing thing, std::vector<std::string> words,
+                        std::chrono::milliseconds limit = std::chrono::seconds(60)) {
+    const std::vector<std::string> names = find(thing, label);
+    if (names.empty()) return;
+    words.insert(words.end(), names.begin(), names.end());
+    run(words, limit);
+  };
+  each(DockerThing::container, {"stop", "--time", std::to_string(grace.count())},
+       grace * 4 + std::chrono::seconds(60));
+  each(DockerThing::container, {"rm", "--force", "--volumes"});
+  each(DockerThing::network, {"network", "rm"});
+  each(DockerThing::volume, {"volume", "rm"});
+}
+
+}  // namespace lamina

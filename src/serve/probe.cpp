@@ -1,0 +1,65 @@
+#include "serve/probe.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+
+namespace lamina {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+
+// One request, step by step; whatever fails ends it.
+class Probe {
+ public:
+  Probe(asio::io_context& io, const std::string& host, int port) : resolver_(io), stream_(io) {
+    request_.version(11);
+    request_.method(http::verb::get);
+    request_.target("/health/ready");
+    request_.set(http::field::host, host);
+    request_.set(http::field::connection, "close");
+    resolver_.async_resolve(host, std::to_string(port), [this](error_code error, const auto& found) {
+      if (!error) connect(found);
+    });
+  }
+  bool ready() const { return ready_; }
+
+ private:
+  void connect(const asio::ip::tcp::resolver::results_type& addresses) {
+    stream_.async_connect(addresses, [this](error_code error, const auto& /*address*/) {
+      if (!error) ask();
+    });
+  }
+  void ask() {
+    http::async_write(stream_, request_, [this](error_code error, std::size_t /*size*/) {
+      if (error) return;
+      http::async_read(stream_, buffer_, reply_, [this](error_code failed, std::size_t /*size*/) {
+        ready_ = !failed && reply_.result() == http::status::ok;
+      });
+    });
+  }
+
+  asio::ip::tcp::resolver resolver_;
+  beast::tcp_stream stream_;
+  beast::flat_buffer buffer_{64U << 10U};
+  http::request<http::empty_body> request_;
+  http::response<http::string_body> reply_;
+  bool ready_ = false;
+};
+
+}  // namespace
+
+bool is_serving(const std::string& host, int port, std::chrono::milliseconds limit) {
+  asio::io_context io(1);
+  const Probe probe(io, host, port);
+  io.run_for(limit);
+  return probe.ready();
+}
+
+}  // namespace lamina

@@ -1,0 +1,167 @@
+A model as a bundle, run by Docker Compose.
+
+  $ "$PYTHON" "$CASES/../cli/make_model.py" 2>/dev/null
+  $ cat >devices.toml <<END
+  > [[device]]
+  > name = "pi"
+  > threads = 1
+  > memory = "512MiB"
+  > [[device]]
+  > name = "desk"
+  > threads = 1
+  > memory = "1GiB"
+  > END
+  $ lamina slice small.keras -o cut >/dev/null
+  $ lamina benchmark cut --devices devices.toml -r 3 -d 0.05 -l 5 >/dev/null
+  $ lamina configure cut pi -c 'must={first:pi,scores:desk}' >/dev/null
+  $ docker_state >before
+
+Packed with everything it needs:
+
+  $ lamina bundle cut -o parcel --tar
+  wrote parcel: 2 workers, * MiB; start it with 'lamina deploy parcel --target compose' (glob)
+  $ ls -A parcel
+  .env
+  docker-compose.yml
+  image.tar
+  manifest.json
+  model.json
+  plan.json
+  weights.safetensors
+  $ cmp cut/weights.safetensors parcel/weights.safetensors
+  $ jq -r '.files | keys[]' parcel/manifest.json
+  docker-compose.yml
+  image.tar
+  model.json
+  plan.json
+  weights.safetensors
+  $ cat parcel/.env
+  # Parameters of docker-compose.yml; an environment variable goes before.
+  COMPOSE_PROJECT_NAME=parcel
+  LAMINA_IMAGE=lamina:0.1.0
+  LAMINA_HOST=127.0.0.1
+  LAMINA_PORT=8765
+  LAMINA_PRECISION=f32
+  LAMINA_TIMEOUT=30
+  LAMINA_MAX_IN_FLIGHT=64
+  LAMINA_BATCH_LIMIT=
+  LAMINA_BATCH_WINDOW=
+  $ cd parcel && docker-compose config --services | sort && cd ..
+  desk
+  head
+  pi
+
+It serves, and says so when it does; the image comes out of the bundle:
+
+  $ lamina deploy parcel --target compose --port 8123 --stack farm
+  deployment farm serves on port 8123; end it with 'lamina clean farm'
+  $ curl -s --data-binary @in.npy localhost:8123/input -o served.npy -w '%{http_code}\n'
+  200
+  $ "$PYTHON" "$CASES/../cli/same.py" served.npy keras.npy
+  same
+  $ lamina status | sed 's/  */ /g' | cut -d' ' -f1,3,4,5,7,8
+  deployment address process pid
+  farm port 8123 desk Up * (glob)
+  farm port 8123 head Up * (glob)
+  farm port 8123 pi Up * (glob)
+  $ docker exec farm_head_1 /usr/bin/lamina health
+  ready
+
+With the limits of the plan's devices, and no more rights than needed:
+
+  $ docker inspect farm_pi_1 --format '{{.HostConfig.NanoCpus}} {{.HostConfig.Memory}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.Config.User}}'
+  1000000000 536870912 true [ALL] [no-new-privileges:true] 65532:65532
+  $ cat "/proc/$(docker inspect farm_head_1 --format '{{.State.Pid}}')/status" | grep -E '^(Uid|CapEff|NoNewPrivs)'
+  Uid:	65532	65532	65532	65532 (esc)
+  CapEff:	0000000000000000
+  NoNewPrivs:	1
+
+A second of the same name does not start, and takes nothing away from the first:
+
+  $ lamina deploy parcel --target compose --port 8124 --stack farm
+  lamina: the deployment 'farm' is there already; end it with 'lamina clean farm' or give another --stack
+  [1]
+
+Nor one at a port that is taken; nothing of it stays:
+
+  $ docker_state >during
+  $ lamina deploy parcel --target compose --port 8123 --stack second
+  lamina: 127.0.0.1:8123 is taken; give another --port
+  [1]
+  $ docker_state | diff during -
+  $ curl -s localhost:8123/health/ready
+  ready
+
+Clean takes away all that was made, the image too, and nothing else:
+
+  $ lamina clean farm
+  removed 1 deployment
+  $ docker_state | diff before -
+  $ lamina status
+  nothing is deployed
+
+What is named alike but was made by others stays untouched:
+
+  $ docker network create farm_pipeline >/dev/null && docker_state >during
+  $ lamina deploy parcel --target compose --stack farm
+  lamina: the network 'farm_pipeline' is there already and was not made by lamina; give another --stack
+  [1]
+  $ docker_state | diff during -
+  $ docker network rm farm_pipeline >/dev/null
+  $ docker volume create --label com.docker.compose.project=farm precious >/dev/null && docker_state >during
+  $ lamina deploy parcel --target compose --stack farm
+  lamina: the Compose project 'farm' is there already and was not made by lamina; give another --stack
+  [1]
+  $ docker_state | diff during -
+  $ docker volume rm precious >/dev/null
+
+A bundle altered on its way is refused, here and by the head itself:
+
+  $ cp -r parcel altered && sed -i 's/"latency": /"latency": 1/' altered/plan.json
+  $ lamina deploy altered --target compose
+  lamina: the bundle 'altered' was altered: 'plan.json' is not the file that was packed
+  [1]
+  $ rm altered/plan.json && lamina deploy altered --target local
+  lamina: the bundle 'altered' lacks 'plan.json'
+  [1]
+  $ cp parcel/plan.json altered && printf x | dd of=altered/weights.safetensors bs=1 seek=900 conv=notrunc status=none
+  $ docker load -qi parcel/image.tar
+  Loaded image: lamina:0.1.0
+  $ cd altered && docker-compose --log-level ERROR up -d 2>/dev/null
+  $ for i in $(seq 50); do docker-compose logs head | grep -q packed && break; sleep 0.2; done
+  $ docker-compose logs --no-color head | grep -o "the bundle.*packed" | sort -u
+  the bundle '/bundle' was altered: 'weights.safetensors' is not the file that was packed
+  $ docker-compose --log-level ERROR down -v 2>/dev/null; cd ..
+
+Compose alone is enough; settings come from .env and the environment:
+
+  $ cd parcel && sed -i 's/^LAMINA_PORT=.*/LAMINA_PORT=8200/' .env && LAMINA_PRECISION=f32 docker-compose up -d 2>/dev/null
+  $ for i in $(seq 100); do curl -sf localhost:8200/health/ready && break; sleep 0.1; done
+  ready
+  $ curl -s --data-binary @../in.npy localhost:8200/input -o served.npy && "$PYTHON" "$CASES/../cli/same.py" served.npy ../keras.npy
+  same
+  $ docker-compose down -v 2>/dev/null; rm served.npy; cd ..
+  $ docker image rm lamina:0.1.0 >/dev/null && docker_state | diff before -
+
+A model that was never cut goes to one worker, under PAPDL's name of the command too:
+
+  $ lamina --generate small.keras --out one
+  wrote one: 1 workers, * KiB; start it with 'lamina deploy one --target compose' (glob)
+  $ jq -c '[.stages[] | [.name, .replicas[].device]]' one/plan.json
+  [["first … scores","worker1"]]
+  $ lamina deploy one --target compose
+  lamina: Docker has no image 'lamina:0.1.0'; 'lamina image build --load' makes it
+  [3]
+  $ lamina bundle small.keras -o one
+  lamina: 'one' is there already; choose another directory
+  [1]
+  $ jq '.model_hash |= ("0" * 64)' cut/plan.json >wrong.json
+  $ lamina bundle small.keras -o other --plan wrong.json
+  lamina: 'wrong.json' was made for another model than 'small.keras'; give the directory that was planned as MODEL
+  [2]
+  $ ls -d other* 2>/dev/null
+  [2]
+  $ lamina deploy cut --target compose
+  lamina: 'cut' has no manifest.json, which 'lamina bundle' writes
+  [3]
+  $ docker_state | diff before -

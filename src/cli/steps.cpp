@@ -82,6 +82,14 @@ void ServeArguments::add_to(CLI::App& command) {
       ->envname("LAMINA_MAX_IN_FLIGHT")
       ->check(CLI::Range(1, 100000));
   command
+      .add_option("--heartbeat", heartbeat,
+                  "milliseconds after which each worker is asked again if it is there")
+      ->capture_default_str()
+      ->check(CLI::Range(10, 600000));
+  command.add_option("--missed-beats", missed_beats, "times in a row that a worker may be silent")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  command
       .add_option(
           "--batch-limit", batch_limit,
           "rows that requests are joined up to on their way through the pipeline; 1: each goes alone; "
@@ -116,6 +124,7 @@ HeadOptions head_options(const ServeArguments& arguments) {
   options.listen = arguments.head_listen;
   options.precision = arguments.precision;
   options.max_in_flight = arguments.max_in_flight;
+  options.heartbeat = {std::chrono::milliseconds(arguments.heartbeat), arguments.missed_beats};
   options.tls = arguments.tls;
   return options;
 }

@@ -42,6 +42,8 @@ struct ServeArguments {
   std::string precision = "f32";
   double timeout = 30;
   std::size_t max_in_flight = 64;
+  int heartbeat = 500;  // milliseconds
+  int missed_beats = 3;
   // As the plan says without them.
   std::optional<std::int64_t> batch_limit;
   std::optional<double> batch_window;  // milliseconds

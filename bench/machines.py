@@ -149,7 +149,8 @@ class Machines(contextlib.AbstractContextManager):
         log = open(scratch / f"{machine.name}.log", "wb")
         process = subprocess.Popen(
             ["ip", "netns", "exec", f"{self.mark}-{index}", str(LAMINA), "worker", "--name", machine.name,
-             "--listen", self.address(machine.name), "--threads", str(machine.threads), "--memory", machine.memory,
+             "--insecure", "--listen", self.address(machine.name), "--threads", str(machine.threads),
+             "--memory", machine.memory,
              "--store", str(scratch / machine.name), "--address-file", str(scratch / f"{machine.name}.address")],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=prepare)
         log.close()

@@ -61,7 +61,7 @@ def ask(port: int, file: pathlib.Path, count: int) -> None:
 def deployed(directory: pathlib.Path, machines: Machines):
     """The port of a head on the first machine."""
     with open(directory / "head.log", "w") as log:
-        process = subprocess.Popen([*machines.inside(NAMES[0]), LAMINA, "deploy", directory, "--port", "0", "--head-listen",
+        process = subprocess.Popen([*machines.inside(NAMES[0]), LAMINA, "deploy", directory, "--port", "0", "--insecure", "--head-listen",
                                     f"{machines.addresses[NAMES[0]]}:0"], stdout=subprocess.PIPE, stderr=log, text=True,
                                    start_new_session=True, preexec_fn=die_with_parent)
     try:
@@ -97,13 +97,13 @@ def main() -> None:
         devices = scratch / "devices.toml"
         devices.write_text("".join(f'[[device]]\nname = "{name}"\naddress = "{machines.address(name)}"\ncpus = {options.cpus}\n'
                                    for name in NAMES))
-        command(LAMINA, "benchmark", whole, "--devices", devices, "-l", 20)
+        command(LAMINA, "benchmark", whole, "--insecure", "--devices", devices, "-l", 20)
         constraints = halves(json.loads((whole / "benchmark.json").read_text()))
         plans = {}
         for name in FORMATS:
             directory = scratch / name
             shutil.copytree(whole, directory)
-            command(LAMINA, "configure", directory, NAMES[0], "-c", constraints, "--wire", name, "--calibration", picture)
+            command(LAMINA, "configure", directory, NAMES[0], "--insecure", "-c", constraints, "--wire", name, "--calibration", picture)
             plans[name] = json.loads((directory / "plan.json").read_text())
         latencies: dict[str, list[float]] = {name: [] for name in FORMATS}
         answers = {}

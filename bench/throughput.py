@@ -76,10 +76,11 @@ def first_devices(benchmark: dict, count: int) -> dict:
     return fewer
 
 
-def configure(directory: pathlib.Path, benchmark: dict, forced: bool) -> tuple[float, list[dict]]:
+def configure(directory: pathlib.Path, benchmark: dict, options: argparse.Namespace, gateway: str) -> tuple[float, list[dict]]:
     """Plans and returns the predicted period and stages."""
-    if not forced:
-        command(LAMINA, "configure", directory, NAMES[0], "--objective", "throughput")
+    if not options.forced:
+        print(command(LAMINA, "configure", directory, NAMES[0], "--objective", "throughput", "--replicas", options.replicas,
+                      "--measure", options.measure, "--insecure", "--head-listen", f"{gateway}:0").stdout, file=sys.stderr)
         plan = json.loads((directory / "plan.json").read_text())
         return plan["period"], plan["stages"]
     cuts = balanced_cuts(benchmark)
@@ -87,7 +88,7 @@ def configure(directory: pathlib.Path, benchmark: dict, forced: bool) -> tuple[f
     # A piece may be known by any of its layers; its name starts with the first.
     places = [f'"{benchmark["pieces"][piece]["name"].split(" … ")[0]}":{NAMES[device]}'
               for device, stage in enumerate(stages) for piece in range(stage["begin"], stage["end"])]
-    command(LAMINA, "configure", directory, NAMES[0], "-c", f"must={{{','.join(places)}}}")
+    command(LAMINA, "configure", directory, NAMES[0], "--insecure", "-c", f"must={{{','.join(places)}}}")
     return max(stage["period"] for stage in stages), stages
 
 
@@ -95,7 +96,7 @@ def configure(directory: pathlib.Path, benchmark: dict, forced: bool) -> tuple[f
 def deployed(directory: pathlib.Path, machines: Machines):
     """The process that serves, and its port."""
     with open(directory / "head.log", "w") as log:
-        process = subprocess.Popen([LAMINA, "deploy", directory, "--port", "0", "--head-listen", f"{machines.gateway}:0"],
+        process = subprocess.Popen([LAMINA, "deploy", directory, "--port", "0", "--insecure", "--head-listen", f"{machines.gateway}:0"],
                                    stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
                                    preexec_fn=die_with_parent)
     try:
@@ -185,6 +186,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8, help="length of a round for each pipeline")
     parser.add_argument("--forced", action="store_true", help="cut here, by trying all cuts, instead of by the planner")
+    parser.add_argument("--replicas", default="1", help="machines that may run the same stage; auto: all")
+    parser.add_argument("--measure", type=int, default=4, help="plans to run before one is chosen; 0: by the measured pieces alone")
     parser.add_argument("--profile", action="store_true", help="also print where the time goes")
     options = parser.parse_args()
     if len(NAMES) * options.cpus > os.cpu_count():
@@ -199,7 +202,7 @@ def main() -> None:
         devices = scratch / "devices.toml"
         devices.write_text("".join(f'[[device]]\nname = "{name}"\naddress = "{machines.address(name)}"\n'
                                    f'cpus = {options.cpus}\n' for name in NAMES))
-        command(LAMINA, "benchmark", whole, "--devices", devices)
+        command(LAMINA, "benchmark", whole, "--insecure", "--devices", devices)
         benchmark = json.loads((whole / "benchmark.json").read_text())
         pipelines = {}
         for count in range(1, len(NAMES) + 1):
@@ -207,7 +210,7 @@ def main() -> None:
             shutil.copytree(whole, directory)
             fewer = first_devices(benchmark, count)
             (directory / "benchmark.json").write_text(json.dumps(fewer))
-            pipelines[count] = Pipeline(directory, *configure(directory, fewer, options.forced))
+            pipelines[count] = Pipeline(directory, *configure(directory, fewer, options, machines.gateway))
         rounds: dict[int, list[Round]] = {count: [] for count in pipelines}
         for _ in range(options.rounds):
             for count, pipeline in pipelines.items():

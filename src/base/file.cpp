@@ -24,8 +24,9 @@ struct OpenedFile {
   std::uint64_t size;
 };
 
-OpenedFile open_regular(const std::filesystem::path& path) {
-  auto descriptor = std::make_unique<Descriptor>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+OpenedFile open_regular(const std::filesystem::path& path, Links links = Links::follow) {
+  const int no_links = links == Links::refuse ? O_NOFOLLOW | O_NONBLOCK : 0;  // nor a pipe to wait at
+  auto descriptor = std::make_unique<Descriptor>(::open(path.c_str(), O_RDONLY | O_CLOEXEC | no_links));
   if (descriptor->get() < 0) fail_with_errno(errno, fmt::format("can't open '{}'", path.string()));
   struct stat status {};
   if (::fstat(descriptor->get(), &status) != 0) {
@@ -57,8 +58,8 @@ void write_all(int descriptor, std::span<const std::byte> bytes, const std::stri
 
 }  // namespace
 
-Buffer map_file(const std::filesystem::path& path) {
-  const OpenedFile file = open_regular(path);
+Buffer map_file(const std::filesystem::path& path, Links links) {
+  const OpenedFile file = open_regular(path, links);
   return map_descriptor(file.descriptor->get(), file.size, path.string());
 }
 

@@ -15,7 +15,9 @@ namespace lamina {
 
 // Maps a whole file read-only. The mapping lives as long as a Buffer made from it.
 // The file must not be shortened meanwhile. Throws Error(not_found | io | invalid_argument for a folder).
-Buffer map_file(const std::filesystem::path& path);
+// With Links::refuse a symbolic link in the place of the file is an Error(io), too.
+enum class Links : std::uint8_t { follow, refuse };
+Buffer map_file(const std::filesystem::path& path, Links links = Links::follow);
 
 // Lets the system drop the pages of a mapped Buffer from memory; they are read again when touched.
 // Does nothing for bytes that are not mapped from a file.

@@ -87,7 +87,7 @@ void add_benchmark(CLI::App& app) {
   command->add_option("DIR", options->directory, "a directory made by 'lamina slice'")->required();
   options->devices.add_to(*command);
   options->benchmark.add_to(*command);
-  add_tls_options(*command, options->tls);
+  add_tls_options(*command, options->tls, "head");
   command
       ->add_option("--target", options->target,
                    "where: the machines of --devices, or a worker on every node of this Docker's Swarm")

@@ -19,5 +19,6 @@ void add_up(CLI::App& app);
 void add_image(CLI::App& app);
 void add_bundle(CLI::App& app);
 void add_health(CLI::App& app);
+void add_cert(CLI::App& app);
 
 }  // namespace lamina::cli

@@ -29,6 +29,7 @@ struct Options {
   std::size_t top = 1;
   std::size_t measure = 0;
   double startup = 60;
+  std::string head_listen = "127.0.0.1:0";
   TlsFiles tls;
   bool explain = false;
   bool dry_run = false;
@@ -41,14 +42,17 @@ std::vector<std::string> stage_names(const Plan& plan) {
   return names;
 }
 
-void rehearse_on_workers(const Options& options, const SlicedModel& model, Planned& planned) {
+std::vector<Plan> rehearse_on_workers(const Options& options, const SlicedModel& model, Planning& planning,
+                                      std::vector<Plan> plans) {
   start_logging("configure", "warn");
   keep_freed_memory();
   const TemporaryDirectory scratch;
-  Fleet fleet(planned.plans.front().devices, fleet_options(scratch.path(), options.tls, options.startup));
+  Fleet fleet(plans.front().devices, fleet_options(scratch.path(), options.tls, options.startup));
   HeadOptions head;
+  head.listen = options.head_listen;
   head.tls = options.tls;
-  rehearse_plans(planned, options.measure, model, hash_of_model(options.directory), fleet, head);
+  return rehearse_plans(planning, std::move(plans), options.measure, model, hash_of_model(options.directory),
+                        fleet, head);
 }
 
 // The machine that is named so, or whose node of a Swarm has an id that begins so.
@@ -64,17 +68,17 @@ std::string resolve_source(const std::string& source, const Benchmark& benchmark
 void run(const Options& options) {
   const SlicedModel model = load_sliced_model(options.directory);
   const Benchmark benchmark = load_benchmark(options.directory);
-  Planned planned = make_plans(model, benchmark, resolve_source(options.source, benchmark), options.plan,
-                               std::max(options.top, options.measure));
-  if (options.measure > 0) rehearse_on_workers(options, model, planned);
-  const std::size_t shown = std::min(options.top, planned.plans.size());
+  Planning planning(model, benchmark, resolve_source(options.source, benchmark), options.plan);
+  std::vector<Plan> plans = planning.find_to_run(options.top, options.measure);
+  if (options.measure > 0) plans = rehearse_on_workers(options, model, planning, std::move(plans));
+  const std::size_t shown = std::min(options.top, plans.size());
   for (std::size_t rank = 0; rank < shown; ++rank) {
     if (options.top > 1) std::printf("%splan %zu of %zu\n", rank > 0 ? "\n" : "", rank + 1, shown);
-    std::printf("%s", format_plan(planned.plans[rank]).c_str());
+    std::printf("%s", format_plan(plans[rank]).c_str());
   }
-  const Plan& best = planned.plans.front();
+  const Plan& best = plans.front();
   std::vector<Placement> front;
-  const PlanningProblem& made_from = planned.by_batch.at(best.batch);
+  const PlanningProblem& made_from = planning.made_from(best);
   if (options.explain || !options.svg.empty())
     front = find_pareto_front(made_from.problem, made_from.request);
   if (options.explain) {
@@ -124,7 +128,11 @@ void add_configure(CLI::App& app) {
   command->add_option("-s,--startup", options->startup, "seconds that workers may take to start for that")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  add_tls_options(*command, options->tls);
+  command
+      ->add_option("--head-listen", options->head_listen,
+                   "HOST:PORT where workers deliver answers then; they must reach it")
+      ->capture_default_str();
+  add_tls_options(*command, options->tls, "head");
   command->add_flag("--explain", options->explain,
                     "say where time and memory go, and what other plans there are");
   command->add_option("--svg", options->svg, "draw the plan into this file");

@@ -86,6 +86,7 @@ void serve(const Options& options) {
   keep_freed_memory();
   if (is_bundle(options.directory)) check_bundle(options.directory);
   const SlicedModel model = load_sliced_model(options.directory);
+  check_weights(options.directory, model);
   Plan plan = load_plan(options.directory);
   place_workers(plan, options.workers);
   const DeploymentDirectory deployment(
@@ -96,8 +97,7 @@ void serve(const Options& options) {
                [&](const DeviceInfo& device) { return uses(plan, device.name); });
   const Fleet fleet(devices, fleet_options(deployment.path(), options.serve.tls, options.startup));
   Running running(options.directory, model, plan, fleet, deployment.path(), options.serve);
-  std::printf("%sserving on http://%s:%d\n", format_plan(plan).c_str(), options.serve.host.c_str(),
-              running.port());
+  std::printf("%sserving on %s\n", format_plan(plan).c_str(), options.serve.url(running.port()).c_str());
   std::fflush(stdout);
   write_file(deployment.path() / "ready", std::to_string(running.port()));
   signals.wait();
@@ -143,8 +143,8 @@ void detach(const Options& options, const std::vector<std::string>& arguments) {
     ::usleep(20'000);
   }
   const std::string port = read_file(deployment.path() / "ready", 100);
-  std::printf("deployment %s serves on http://%s:%s\n", deployment.path().filename().c_str(),
-              options.serve.host.c_str(), port.c_str());
+  std::printf("deployment %s serves on %s\n", deployment.path().filename().c_str(),
+              options.serve.url(std::stoi(port)).c_str());
   deployment.keep();
 }
 

@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   lamina::cli::add_image(app);
   lamina::cli::add_bundle(app);
   lamina::cli::add_health(app);
+  lamina::cli::add_cert(app);
   try {
     app.parse(argc, argv);
     return 0;

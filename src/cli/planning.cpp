@@ -12,6 +12,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -43,7 +44,7 @@ std::size_t parse_replicas(const std::string& text, std::size_t machines) {
   fail(ErrorCode::invalid_argument, "--replicas is '{}', expected a number from 1 on, or auto", text);
 }
 
-PlanningRequest request_of(const PlanArguments& arguments, std::size_t machines, std::size_t top) {
+PlanningRequest request_of(const PlanArguments& arguments, std::size_t machines) {
   PlanningRequest request;
   request.objective = objective_from_string(arguments.objective, "--objective");
   if (!arguments.deadline.empty())
@@ -51,7 +52,6 @@ PlanningRequest request_of(const PlanArguments& arguments, std::size_t machines,
         std::chrono::duration<double>(parse_duration(arguments.deadline, "--deadline")).count();
   if (!arguments.min_rate.empty()) request.period = 1 / parse_rate(arguments.min_rate, "--min-rate");
   request.replicas = parse_replicas(arguments.replicas, machines);
-  request.top = top;
   request.branches = !arguments.no_branches;
   request.time_limit =
       std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(arguments.time_limit));
@@ -96,34 +96,6 @@ std::vector<std::int64_t> wanted_sizes(const Benchmark& benchmark, const std::st
          range, fmt::join(batch_sizes(benchmark), ", "));
   }
   return sizes;
-}
-
-// Where none keeps what is asked for, the Error says which demands are in each other's way.
-std::vector<Plan> plans_of(const SlicedModel& model, PlanningProblem& one, const std::string& source,
-                           const std::vector<std::vector<std::string>>& layers,
-                           const Constraints& constraints, WireChoice* wires) {
-  PlacementProblem free = make_problem(one.benchmark, source);
-  name_layers_of_branches(model, free);
-  if (wires != nullptr) wires->add_to(free);
-  one.problem = free;
-  apply_constraints(constraints, layers, one.problem);
-  one.request.time_limits = time_limits(constraints, one.problem);
-  std::vector<Plan> plans;
-  try {
-    bool accepted = true;
-    for (const PlannedPlacement& found : find_placements(one.problem, one.request)) {
-      plans.push_back(make_plan(one.benchmark, source, one.request.objective, found, one.problem));
-      if (wires != nullptr) accepted = wires->accept(plans.back(), found.placement) && accepted;
-    }
-    // Some hop has to be wider.
-    if (!accepted) return plans_of(model, one, source, layers, constraints, wires);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::resource_exhausted && error.code() != ErrorCode::out_of_memory) throw;
-    const std::string conflict = explain_conflict(free, layers, constraints, one.request);
-    if (conflict.empty()) throw;
-    fail(error.code(), "{}; {}", error.what(), conflict);
-  }
-  return plans;
 }
 
 // A request waits at most as long as the deadline leaves, and no longer than the pipeline takes to be free
@@ -181,60 +153,129 @@ void PlanArguments::add_to(CLI::App& command) {
       ->check(CLI::NonNegativeNumber);
 }
 
-Planned make_plans(const SlicedModel& model, const Benchmark& benchmark, const std::string& source,
-                   const PlanArguments& arguments, std::size_t top) {
-  const auto layers = layers_of(model, benchmark);
-  const Constraints constraints = parse_constraints(arguments.constraints);
-  Planned planned;
-  planned.request = request_of(arguments, benchmark.devices.size(), top);
-  const bool joins = !arguments.batch.empty();
-  std::optional<WireChoice> wires;
-  if (arguments.wire.wire != "f32") wires.emplace(arguments.wire, model, benchmark);
-  std::optional<Error> first_error;
+Planning::Planning(const SlicedModel& model, const Benchmark& benchmark, std::string source,
+                   const PlanArguments& arguments)
+    : model_(model),
+      source_(std::move(source)),
+      joins_(!arguments.batch.empty()),
+      wire_arguments_(arguments.wire),
+      layers_(layers_of(model, benchmark)),
+      constraints_(parse_constraints(arguments.constraints)),
+      request_(request_of(arguments, benchmark.devices.size())) {
   for (const std::int64_t batch : wanted_sizes(benchmark, arguments.batch)) {
-    if (joins && batch > 1) check_rows_apart(model.graph);
+    if (joins_ && batch > 1) check_rows_apart(model.graph);
+    PlanningProblem one{at_batch(benchmark, batch), {}, request_};
+    if (joins_) one.request.period *= static_cast<double>(batch);
+    by_batch_.emplace(batch, std::move(one));
+  }
+  if (wire_arguments_.wire != "f32") wires_.emplace(wire_arguments_, model, benchmark);
+}
+
+std::vector<Plan> Planning::find(std::size_t top) {
+  std::vector<Plan> plans;
+  std::optional<Error> first_error;
+  for (auto& [batch, one] : by_batch_) {
+    one.request.top = top;
     try {
-      PlanningProblem one{at_batch(benchmark, batch), {}, planned.request};
-      if (joins) one.request.period *= static_cast<double>(batch);
-      std::vector<Plan> plans = plans_of(model, one, source, layers, constraints, wires ? &*wires : nullptr);
-      if (joins && batch > 1) join_requests(plans, planned.request.deadline);
-      planned.plans.insert(planned.plans.end(), plans.begin(), plans.end());
-      planned.by_batch.emplace(batch, std::move(one));
+      std::vector<Plan> found = find_of(one);
+      if (joins_ && batch > 1) join_requests(found, request_.deadline);
+      plans.insert(plans.end(), found.begin(), found.end());
     } catch (const Error& error) {
       if (error.code() != ErrorCode::resource_exhausted && error.code() != ErrorCode::out_of_memory) throw;
       if (!first_error) first_error = error;
     }
   }
-  if (planned.plans.empty()) throw Error(*first_error);
-  keep_best(planned.plans, top);
-  return planned;
+  if (plans.empty()) throw Error(*first_error);
+  keep_best(plans, top);
+  return plans;
 }
 
-void rehearse_plans(Planned& planned, std::size_t count, const SlicedModel& model,
-                    const std::string& model_hash, Fleet& fleet, const HeadOptions& head) {
-  count = std::min(count, planned.plans.size());
+std::vector<Plan> Planning::find_to_run(std::size_t top, std::size_t count) {
+  return find(can_rank(request_) ? std::max(top, count) : top);
+}
+
+std::vector<Plan> Planning::find_again(std::vector<Plan> plans, std::size_t top) {
+  try {
+    return find(top);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::resource_exhausted && error.code() != ErrorCode::out_of_memory) throw;
+    return plans;
+  }
+}
+
+std::vector<Plan> Planning::find_of(PlanningProblem& one) {
+  PlacementProblem free = make_problem(one.benchmark, source_);
+  one.corrections.apply(free);
+  name_layers_of_branches(model_, free);
+  if (wires_) wires_->add_to(free);
+  one.problem = free;
+  apply_constraints(constraints_, layers_, one.problem);
+  one.request.time_limits = time_limits(constraints_, one.problem);
+  std::vector<Plan> plans;
+  try {
+    bool accepted = true;
+    for (const PlannedPlacement& found : find_placements(one.problem, one.request)) {
+      plans.push_back(make_plan(one.benchmark, source_, one.request.objective, found, one.problem));
+      if (wires_) accepted = wires_->accept(plans.back(), found.placement) && accepted;
+    }
+    // Some hop has to be wider.
+    if (!accepted) return find_of(one);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::resource_exhausted && error.code() != ErrorCode::out_of_memory) throw;
+    const std::string conflict = explain_conflict(free, layers_, constraints_, one.request);
+    if (conflict.empty()) throw;
+    fail(error.code(), "{}; {}", error.what(), conflict);
+  }
+  return plans;
+}
+
+void Planning::learn(const Plan& plan, const StageRuns& runs) {
+  PlanningProblem& one = by_batch_.at(plan.batch);
+  PlacementProblem measured = make_problem(one.benchmark, source_);
+  if (wires_) wires_->add_to(measured);
+  one.corrections.learn(measured, placement_of(plan, one.benchmark, measured), runs);
+}
+
+std::vector<Plan> rehearse_plans(Planning& planning, std::vector<Plan> plans, std::size_t count,
+                                 const SlicedModel& model, const std::string& model_hash, Fleet& fleet,
+                                 const HeadOptions& head) {
+  const std::size_t wanted = plans.size();
+  std::vector<Plan> ran;
+  std::vector<Plan> failed;
+  const auto is_new = [&](const Plan& plan) {
+    const auto same = [&](const Plan& other) { return runs_alike(plan, other); };
+    return std::none_of(ran.begin(), ran.end(), same) && std::none_of(failed.begin(), failed.end(), same);
+  };
   std::optional<Error> first_error;
-  for (std::size_t rank = 0; rank < count; ++rank) {
-    Plan& plan = planned.plans[rank];
+  for (std::size_t number = 1; number <= count; ++number) {
+    const auto next = std::find_if(plans.begin(), plans.end(), is_new);
+    if (next == plans.end()) break;
+    Plan plan = *next;
     std::string outcome;
     try {
-      rehearse(plan, model, model_hash, fleet, {.head = head});
-      outcome =
-          fmt::format("predicted {}, measured {} and {:.4g} requests/s", format_seconds(plan.latency),
-                      format_seconds(plan.measured->latency), joined_requests(plan) / plan.measured->period);
+      planning.learn(plan, rehearse(plan, model, model_hash, fleet, {.head = head}));
+      const double joined = joined_requests(plan);
+      outcome = fmt::format("predicted {} and {:.4g} requests/s, measured {} and {:.4g} requests/s",
+                            format_seconds(plan.latency), joined / plan.period,
+                            format_seconds(plan.measured->latency), joined / plan.measured->period);
+      ran.push_back(std::move(plan));
     } catch (const Error& error) {
       if (!first_error) first_error = error;
       outcome = fmt::format("can't run: {}", error.what());
+      failed.push_back(std::move(plan));
       fleet.restart_ended();
     }
-    std::printf("plan %zu of %zu on the machines: %s\n", rank + 1, count, outcome.c_str());
+    std::printf("plan %zu of %zu on the machines: %s\n", number, count, outcome.c_str());
     std::fflush(stdout);
+    plans = planning.find_again(std::move(plans), wanted);
   }
-  order_by_measurement(planned.plans, planned.request);
-  if (!planned.plans.front().measured) throw Error(*first_error);
-  if (!keeps_demands(planned.plans.front(), planned.request)) {
+  if (ran.empty()) throw Error(*first_error);
+  order_by_measurement(ran, planning.request());
+  if (!keeps_demands(ran.front(), planning.request())) {
     std::fprintf(stderr, "measured, no plan keeps the deadline and the rate asked for; the best is kept\n");
   }
+  std::copy_if(plans.begin(), plans.end(), std::back_inserter(ran), is_new);
+  return ran;
 }
 
 }  // namespace lamina::cli

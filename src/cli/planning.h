@@ -4,12 +4,15 @@
 #include "cli/wire_choice.h"
 #include "deploy/fleet.h"
 #include "deploy/rehearsal.h"
+#include "plan/constraints.h"
+#include "plan/corrections.h"
 #include "plan/plan.h"
 #include "plan/planner.h"
 #include "slice/artifact.h"
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,29 +34,57 @@ struct PlanArguments {
   void add_to(CLI::App& command);
 };
 
-// What plans of one batch size were made from.
+// What plans of one batch size are made from.
 struct PlanningProblem {
   Benchmark benchmark;
-  PlacementProblem problem;
+  PlacementProblem problem;  // the last that was planned with: constrained and corrected
   PlanningRequest request;
+  Corrections corrections = {};
 };
 
-// Plans, best first.
-struct Planned {
-  PlanningRequest request;  // of single requests
-  std::map<std::int64_t, PlanningProblem> by_batch;
-  std::vector<Plan> plans;
+// Makes plans, and makes them again when some have run.
+class Planning {
+ public:
+  // Keeps model and benchmark. Error(invalid_argument) for arguments that can't be read or don't fit the
+  // benchmark.
+  Planning(const SlicedModel& model, const Benchmark& benchmark, std::string source,
+           const PlanArguments& arguments);
+  Planning(const Planning&) = delete;
+  Planning& operator=(const Planning&) = delete;
+
+  // The best `top` plans, best first, of all batch sizes that were measured and asked for. Where none keeps
+  // what is asked for, the Error says which demands are in each other's way.
+  std::vector<Plan> find(std::size_t top);
+  // At least `top`, and `count` to run where plans can be ranked; else the best, and after each run the next.
+  std::vector<Plan> find_to_run(std::size_t top, std::size_t count);
+  // The same after learn(); `plans` where what was learnt leaves none that keeps what is asked for.
+  std::vector<Plan> find_again(std::vector<Plan> plans, std::size_t top);
+  // What the plan's stages took as they ran; later plans are judged by it.
+  void learn(const Plan& plan, const StageRuns& runs);
+
+  const PlanningRequest& request() const { return request_; }  // of single requests
+  const PlanningProblem& made_from(const Plan& plan) const { return by_batch_.at(plan.batch); }
+
+ private:
+  std::vector<Plan> find_of(PlanningProblem& one);
+
+  const SlicedModel& model_;
+  std::string source_;
+  bool joins_;
+  WireArguments wire_arguments_;
+  std::vector<std::vector<std::string>> layers_;
+  Constraints constraints_;
+  PlanningRequest request_;
+  std::optional<WireChoice> wires_;
+  std::map<std::int64_t, PlanningProblem> by_batch_;
 };
 
-// The best `top` plans, of all batch sizes that were measured and asked for. Where none keeps what is asked
-// for, the Error says which demands are in each other's way.
-Planned make_plans(const SlicedModel& model, const Benchmark& benchmark, const std::string& source,
-                   const PlanArguments& arguments, std::size_t top = 1);
-
-// Runs the first `count` plans on the fleet for a moment and puts them into the order of what was measured
-// (plan/measured_choice.h), saying what each came to. A plan that can't run is said and comes last; throws
-// the first Error where none can.
-void rehearse_plans(Planned& planned, std::size_t count, const SlicedModel& model,
-                    const std::string& model_hash, Fleet& fleet, const HeadOptions& head);
+// `count` times, runs the best of `plans` that has not run yet on the fleet for a moment, says what it came
+// to, learns from it and plans again. Returns the plans that ran in the order of what was measured
+// (plan/measured_choice.h), then those that did not. A plan that can't run is said and left out; throws the
+// first Error where none can.
+std::vector<Plan> rehearse_plans(Planning& planning, std::vector<Plan> plans, std::size_t count,
+                                 const SlicedModel& model, const std::string& model_hash, Fleet& fleet,
+                                 const HeadOptions& head);
 
 }  // namespace lamina::cli

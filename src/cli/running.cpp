@@ -47,7 +47,7 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
     fail(ErrorCode::unavailable, "{}", lost);
   }
 
-  HttpOptions http;
+  HttpOptions http = arguments.http.options(arguments.tls);
   http.address = arguments.host;
   http.port = static_cast<std::uint16_t>(arguments.port);
   http.request_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(arguments.timeout * 1e3));

@@ -95,7 +95,12 @@ void ServeArguments::add_to(CLI::App& command) {
           "the plan says, or 2")
       ->envname("LAMINA_BATCH_WINDOW")
       ->check(CLI::Range(0.0, 60000.0));
-  add_tls_options(command, tls);
+  add_tls_options(command, tls, "head");
+  http.add_to(command);
+}
+
+std::string ServeArguments::url(int served_port) const {
+  return fmt::format("{}://{}:{}", http.tls ? "https" : "http", host, served_port);
 }
 
 FleetOptions fleet_options(const std::filesystem::path& directory, const TlsFiles& tls, double startup) {

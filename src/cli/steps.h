@@ -1,6 +1,7 @@
 // The steps that commands share: choosing devices, measuring, serving.
 #pragma once
 
+#include "cli/http_arguments.h"
 #include "cluster/head.h"
 #include "deploy/benchmark_session.h"
 #include "deploy/fleet.h"
@@ -45,6 +46,9 @@ struct ServeArguments {
   std::optional<std::int64_t> batch_limit;
   std::optional<double> batch_window;  // milliseconds
   TlsFiles tls;
+  HttpArguments http;
+  // Where the page and the endpoints are.
+  std::string url(int served_port) const;
   void add_to(CLI::App& command);
 };
 

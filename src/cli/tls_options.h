@@ -1,17 +1,29 @@
-// --tls-ca, --tls-cert and --tls-key.
+// --certificates, --tls-ca, --tls-cert, --tls-key and --insecure.
 #pragma once
 
-#include "cluster/security.h"
+#include "cluster/certificates.h"
+
+#include <string>
 
 #include <CLI/App.hpp>
 
 namespace lamina::cli {
 
-inline void add_tls_options(CLI::App& command, TlsFiles& files) {
-  command.add_option("--tls-ca", files.authority, "PEM certificate of the authority that signed all others");
-  command.add_option("--tls-cert", files.certificate,
-                     "PEM certificate of this process, made out to 'lamina'");
-  command.add_option("--tls-key", files.key, "PEM key of that certificate");
+// `name` is the certificate's in a directory that `lamina cert` made: "head" or "worker".
+inline void add_tls_options(CLI::App& command, TlsFiles& files, const std::string& name) {
+  auto* directory = command.add_option_function<std::string>(
+      "--certificates", [&files, name](const std::string& path) { files = certificate_files(path, name); },
+      "directory that 'lamina cert' made: TLS with its authority.pem, " + name + ".pem and " + name + ".key");
+  command.add_option("--tls-ca", files.authority, "PEM certificate of the authority that signed all others")
+      ->excludes(directory);
+  command
+      .add_option("--tls-cert", files.certificate, "PEM certificate of this process, made out to 'lamina'")
+      ->excludes(directory);
+  command.add_option("--tls-key", files.key, "PEM key of that certificate")->excludes(directory);
+  command
+      .add_flag("--insecure", files.insecure,
+                "talk to other machines without TLS: whoever reaches a port can do as they please")
+      ->excludes(directory);
 }
 
 }  // namespace lamina::cli

@@ -112,13 +112,13 @@ void run(const Options& options) {
   PlanArguments plan_arguments = options.plan;
   if (const auto sizes = batch_sizes(benchmark); sizes.size() > 1)
     plan_arguments.batch = fmt::format("{}..{}", sizes.front(), sizes.back());
-  Planned planned =
-      make_plans(model, benchmark, source, plan_arguments, std::max<std::size_t>(options.measure, 1));
+  Planning planning(model, benchmark, source, plan_arguments);
+  std::vector<Plan> plans = planning.find_to_run(1, options.measure);
   if (options.measure > 0) {
-    rehearse_plans(planned, options.measure, model, hash_of_model(directory), fleet,
-                   head_options(options.serve));
+    plans = rehearse_plans(planning, std::move(plans), options.measure, model, hash_of_model(directory),
+                           fleet, head_options(options.serve));
   }
-  const Plan& plan = planned.plans.front();
+  const Plan& plan = plans.front();
   std::printf("\n%s\n", format_plan(plan).c_str());
   std::fflush(stdout);
 
@@ -127,7 +127,7 @@ void run(const Options& options) {
     Running running(directory, model, plan, fleet, deployment, options.serve);
     if (!options.inputs.empty()) try_inputs(options, model, plan, running.pipeline());
     if (!options.once) {
-      std::printf("serving on http://%s:%d, until Ctrl-C\n", options.serve.host.c_str(), running.port());
+      std::printf("serving on %s, until Ctrl-C\n", options.serve.url(running.port()).c_str());
       std::fflush(stdout);
       signals.wait();
       running.stop();

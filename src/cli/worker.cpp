@@ -23,6 +23,7 @@ struct Options {
   WorkerOptions worker;
   std::string memory;
   std::string store;
+  std::string store_limit = "64GiB";
   std::string address_file;
   std::string log_level = "info";
 };
@@ -43,6 +44,7 @@ void run(Options options) {
   if (options.worker.memory == 0) options.worker.memory = memory_limit();
   options.worker.store =
       options.store.empty() ? default_store(options.worker.name) : std::filesystem::path(options.store);
+  options.worker.store_bytes = parse_bytes(options.store_limit, "--store-limit");
   WorkerServer server(options.worker);
   if (!options.address_file.empty()) write_file(options.address_file, server.address());
   spdlog::info("listening on {}, {} threads, {} of memory", server.address(), options.worker.threads,
@@ -67,12 +69,16 @@ void add_worker(CLI::App& app) {
                       "memory it may use, e.g. 2GiB; without it, what the system allows");
   command->add_option("--store", options->store,
                       "directory for weights; without it, one under ~/.cache/lamina");
+  command
+      ->add_option("--store-limit", options->store_limit,
+                   "what they may take there; the longest unused make room for others")
+      ->capture_default_str();
   command->add_option("--engine", options->worker.engine, "what runs the stages")->capture_default_str();
   command->add_option("--address-file", options->address_file,
                       "file to write the address to once it listens");
   command->add_option("--log-level", options->log_level, "debug, info, warn, error or off")
       ->capture_default_str();
-  add_tls_options(*command, options->worker.tls);
+  add_tls_options(*command, options->worker.tls, "worker");
   command->callback([options] { run(*options); });
 }
 

@@ -9,8 +9,13 @@
 
 namespace lamina {
 
+namespace {
+constexpr int kHandshakeMilliseconds = 10'000;
+}
+
 Listener listen_at(const std::string& address, const TlsFiles& tls, std::uint64_t max_message_bytes,
                    std::initializer_list<grpc::Service*> services, const std::string& who) {
+  expect_protected(address, tls, who + " can't listen on");
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(address, server_credentials(tls), &port);
@@ -19,6 +24,8 @@ Listener listen_at(const std::string& address, const TlsFiles& tls, std::uint64_
   builder.SetMaxSendMessageSize(-1);
   // An address that another process listens on is an error, not a second listener.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Who never ends the handshake holds a connection no longer than this.
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
   for (grpc::Service* service : services) builder.RegisterService(service);
   Listener listener{builder.BuildAndStart(), ""};
   if (!listener.server || port == 0) {

@@ -20,7 +20,7 @@ struct Listener {
 
 // Serves at `address` (port 0: any that is free) until the server is shut down; the services must outlive it.
 // Longer messages than `max_message_bytes` are refused before they are assembled. `who` stands in the
-// Error(unavailable) for an address that can't be listened on.
+// Error(unavailable) for an address that can't be listened on, and in expect_protected()'s.
 Listener listen_at(const std::string& address, const TlsFiles& tls, std::uint64_t max_message_bytes,
                    std::initializer_list<grpc::Service*> services, const std::string& who);
 

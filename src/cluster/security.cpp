@@ -3,8 +3,14 @@
 #include "base/error.h"
 #include "base/file.h"
 
+#include <algorithm>
+
+#include <arpa/inet.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/security/auth_context.h>
+#include <grpcpp/security/auth_metadata_processor.h>
 #include <grpcpp/support/channel_arguments.h>
+#include <netinet/in.h>
 
 namespace lamina {
 
@@ -19,7 +25,50 @@ std::string read_pem(const std::filesystem::path& path, std::string_view what) {
   return read_file(path, kMaxPem);
 }
 
+// The host of host:port or [host]:port.
+std::string host_of(std::string_view address) {
+  std::string_view host = address.substr(0, address.rfind(':'));
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  return std::string(host);
+}
+
+// TLS has checked who signed the caller's certificate, this checks whom it was made out to.
+class ProcessesOnly final : public grpc::AuthMetadataProcessor {
+ public:
+  bool IsBlocking() const override { return false; }
+  grpc::Status Process(const InputMetadata&, grpc::AuthContext* context, OutputMetadata*,
+                       OutputMetadata*) override {
+    const auto names = context->FindPropertyValues(GRPC_X509_SAN_PROPERTY_NAME);
+    const bool process = std::any_of(names.begin(), names.end(), [](const grpc::string_ref& name) {
+      return std::string_view(name.data(), name.size()) == kProcessName;
+    });
+    if (process) return grpc::Status::OK;
+    return {grpc::StatusCode::PERMISSION_DENIED,
+            fmt::format("the certificate shown is no process's: it is not made out to '{}'", kProcessName)};
+  }
+};
+
 }  // namespace
+
+bool is_loopback(std::string_view address) {
+  if (address.substr(0, 5) == "unix:") return true;
+  const std::string host = host_of(address);
+  if (host == "localhost") return true;
+  in_addr four{};
+  if (::inet_pton(AF_INET, host.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24U) == IN_LOOPBACKNET;
+  in6_addr six{};
+  return ::inet_pton(AF_INET6, host.c_str(), &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six) != 0;
+}
+
+void expect_protected(const std::string& address, const TlsFiles& files, std::string_view what) {
+  if (files.enabled() || files.insecure || is_loopback(address)) return;
+  fail(
+      ErrorCode::invalid_argument,
+      "{} '{}' without certificates: others could get in from there. Make some by 'lamina cert DIR' and give "
+      "--certificates DIR to the head and to all workers, or say --insecure where the network keeps "
+      "strangers away",
+      what, address);
+}
 
 std::shared_ptr<grpc::ServerCredentials> server_credentials(const TlsFiles& files) {
   if (!files.enabled()) return grpc::InsecureServerCredentials();
@@ -27,7 +76,9 @@ std::shared_ptr<grpc::ServerCredentials> server_credentials(const TlsFiles& file
   options.pem_root_certs = read_pem(files.authority, "authority");
   options.pem_key_cert_pairs.push_back(
       {read_pem(files.key, "key"), read_pem(files.certificate, "certificate")});
-  return grpc::SslServerCredentials(options);
+  std::shared_ptr<grpc::ServerCredentials> credentials = grpc::SslServerCredentials(options);
+  credentials->SetAuthMetadataProcessor(std::make_shared<ProcessesOnly>());
+  return credentials;
 }
 
 std::shared_ptr<grpc::ChannelCredentials> channel_credentials(const TlsFiles& files) {
@@ -37,10 +88,11 @@ std::shared_ptr<grpc::ChannelCredentials> channel_credentials(const TlsFiles& fi
 }
 
 std::shared_ptr<grpc::Channel> open_channel(const std::string& address, const TlsFiles& files) {
+  expect_protected(address, files, "can't connect to");
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
-  if (files.enabled()) arguments.SetSslTargetNameOverride("lamina");
+  if (files.enabled()) arguments.SetSslTargetNameOverride(std::string(kProcessName));
   // Each channel its own connection: a link that breaks takes no other with it.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);

@@ -41,7 +41,7 @@ WorkerDescription WorkerClient::describe(std::chrono::milliseconds limit) {
   throw_if_failed(stub_->Describe(&context, request, &reply), peer());
   DeviceInfo device{reply.name(), address_, reply.threads(), reply.memory(), reply.free_memory()};
   device.processors = reply.processors();
-  return {std::move(device), reply.engine()};
+  return {std::move(device), reply.engine(), reply.processor_seconds()};
 }
 
 void WorkerClient::send_missing_blobs(const Graph& graph, const std::vector<std::string>& hashes) {
@@ -83,19 +83,30 @@ void WorkerClient::send_missing_blobs(const Graph& graph, const std::vector<std:
   throw_if_failed(stream->Finish(), peer());
 }
 
+void WorkerClient::send_and_load(const Graph& graph, const std::vector<std::string>& hashes,
+                                 const v1::LoadRequest& request, v1::LoadReply* reply) {
+  send_missing_blobs(graph, hashes);
+  grpc::ClientContext context;
+  set_deadline(context, kLong);
+  throw_if_failed(stub_->Load(&context, request, reply), peer());
+}
+
 std::string WorkerClient::load(const Graph& graph, const std::vector<std::string>& hashes,
                                const LoadOptions& options, LoadCost* cost) {
-  send_missing_blobs(graph, hashes);
   v1::LoadRequest request;
   request.set_graph(to_json(graph, hashes).dump());
   request.set_stage(sha256(request.graph()));
   request.set_precision(options.precision);
   request.set_batch(options.batch);
   request.set_concurrency(options.concurrency);
-  grpc::ClientContext context;
-  set_deadline(context, kLong);
   v1::LoadReply reply;
-  throw_if_failed(stub_->Load(&context, request, &reply), peer());
+  try {
+    send_and_load(graph, hashes, request, &reply);
+  } catch (const Error& error) {
+    // A blob was damaged in the worker's store since it came; the worker has removed it.
+    if (error.code() != ErrorCode::corrupt) throw;
+    send_and_load(graph, hashes, request, &reply);
+  }
   if (cost != nullptr) *cost = {reply.weight_bytes(), reply.activation_bytes(), reply.seconds()};
   return request.stage();
 }

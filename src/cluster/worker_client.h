@@ -19,7 +19,8 @@ namespace lamina {
 
 struct WorkerDescription {
   DeviceInfo device;
-  std::string engine;  // name and version
+  std::string engine;            // name and version
+  double processor_seconds = 0;  // that its process has used so far
 };
 
 struct LoadOptions {
@@ -63,6 +64,8 @@ class WorkerClient {
 
  private:
   void send_missing_blobs(const Graph& graph, const std::vector<std::string>& hashes);
+  void send_and_load(const Graph& graph, const std::vector<std::string>& hashes,
+                     const v1::LoadRequest& request, v1::LoadReply* reply);
   std::string peer() const { return "the worker at '" + address_ + "'"; }
 
   std::string address_;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/processor_clock.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "cluster/blob_store.h"
@@ -73,7 +74,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
   explicit Implementation(WorkerOptions options)
       : options_(std::move(options)),
         engine_(options_.loaded_engine ? options_.loaded_engine : load_engine(options_.engine)),
-        blobs_(options_.store),
+        blobs_(options_.store, {.bytes = options_.store_bytes}),
         data_([this](Frame frame) { receive(std::move(frame)); }, options_.max_frame_bytes) {
     Listener listener = listen_at(options_.listen, options_.tls, options_.max_frame_bytes, {this, &data_},
                                   fmt::format("worker '{}'", options_.name));
@@ -109,6 +110,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       reply->set_memory(options_.memory);
       reply->set_free_memory(free_memory(options_.memory));
       reply->set_processors(count_processors());
+      reply->set_processor_seconds(processor_seconds());
       reply->set_engine(engine_->name() + " " + engine_->version());
     });
   }

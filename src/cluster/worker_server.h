@@ -21,6 +21,7 @@ struct WorkerOptions {
   int threads = 0;                     // 0: as many as this process may use
   std::uint64_t memory = 0;     // bytes this process may use; told to others, not enforced here; 0: no limit
   std::filesystem::path store;  // where weights are kept
+  std::uint64_t store_bytes = std::uint64_t{64} << 30U;  // that they may take there
   std::string engine = "openvino";
   std::shared_ptr<Engine> loaded_engine;  // used instead of loading `engine`
   TlsFiles tls;

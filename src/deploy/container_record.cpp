@@ -4,11 +4,13 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "deploy/compose_file.h"
 #include "deploy/docker.h"
 #include "deploy/record.h"
 #include "deploy/swarm.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace lamina {
 
@@ -57,6 +59,21 @@ std::vector<ContainerRecord> list_container_records() {
   }
   std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return records;
+}
+
+std::optional<ContainerRecord> find_unrecorded(const std::string& name) {
+  const char* host = std::getenv("DOCKER_HOST");
+  ContainerRecord record{.name = name, .target = "compose", .docker_host = host == nullptr ? "" : host};
+  // A name that no deployment has could lead anywhere as a path.
+  if (project_name(name) != name) return std::nullopt;
+  try {
+    const Docker docker(record.docker_host);
+    for (const DockerThing thing : {DockerThing::container, DockerThing::network, DockerThing::volume})
+      if (!docker.find(thing, label_of(record)).empty()) return record;
+  } catch (const Error& error) {
+    spdlog::debug("{}", error.what());
+  }
+  return std::nullopt;
 }
 
 std::vector<ContainerProcess> containers_of(const ContainerRecord& record) {

@@ -119,6 +119,7 @@ void LocalWorker::start() {
     words.insert(words.end(), {"--tls-ca", options_.tls.authority.string(), "--tls-cert",
                                options_.tls.certificate.string(), "--tls-key", options_.tls.key.string()});
   }
+  if (options_.tls.insecure) words.emplace_back("--insecure");
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

@@ -3,6 +3,7 @@
 
 #include "cluster/head.h"
 #include "deploy/fleet.h"
+#include "plan/corrections.h"
 #include "plan/plan.h"
 #include "slice/artifact.h"
 
@@ -19,9 +20,9 @@ struct RehearsalOptions {
 };
 
 // Loads the plan's stages, fills in what they take (medians, in seconds) and takes them from the workers
-// again. A request is of plan.batch rows. Throws the first Error of a stage that can't be loaded or does not
-// answer.
-void rehearse(Plan& plan, const SlicedModel& model, const std::string& model_hash, const Fleet& fleet,
-              const RehearsalOptions& options);
+// again. A request is of plan.batch rows. Returns what each replica took, in the plan's order. Throws the
+// first Error of a stage that can't be loaded or does not answer.
+StageRuns rehearse(Plan& plan, const SlicedModel& model, const std::string& model_hash, const Fleet& fleet,
+                   const RehearsalOptions& options);
 
 }  // namespace lamina

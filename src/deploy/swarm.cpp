@@ -201,6 +201,10 @@ void Swarm::create_service(const SwarmService& service, const std::string& netwo
       "1s"};
   if (service.cpus > 0) words.insert(words.end(), {"--limit-cpu", fmt::format("{}", service.cpus)});
   if (service.memory > 0) words.insert(words.end(), {"--limit-memory", std::to_string(service.memory)});
+  for (const auto& [secret, file] : service.secrets) {
+    words.insert(words.end(), {"--secret", fmt::format("source={0},target={1},uid={2},gid={2},mode=0400",
+                                                       secret, file, kImageUser)});
+  }
   if (service.published_port > 0) {
     words.insert(words.end(), {"--publish", fmt::format("mode=host,published={},target={}",
                                                         service.published_port, kHttpPort)});
@@ -209,6 +213,16 @@ void Swarm::create_service(const SwarmService& service, const std::string& netwo
   words.push_back(image);
   words.insert(words.end(), service.arguments.begin(), service.arguments.end());
   docker_.run(words);
+}
+
+void Swarm::create_secret(const std::string& name, const std::filesystem::path& file,
+                          const std::string& deployment) const {
+  docker_.run({"secret", "create", "--label", label_of(deployment), name, file.string()});
+}
+
+bool Swarm::has_ended(const SwarmService& service) const {
+  const std::vector<Task> tasks = list_tasks(docker_, {service.name});
+  return std::any_of(tasks.begin(), tasks.end(), [](const Task& task) { return task.state == "complete"; });
 }
 
 std::string Swarm::last_words(const std::string& service) const {
@@ -233,6 +247,12 @@ bool Swarm::all_run(const std::vector<SwarmService>& services, const std::string
         task.error.find("host-mode port already in use") != std::string::npos) {
       fail(ErrorCode::unavailable, "the port of '{}' is taken on its node; give another --port ({})",
            task.service, task.error);
+    }
+    const auto service = std::find_if(services.begin(), services.end(),
+                                      [&](const SwarmService& known) { return known.name == task.service; });
+    if (task.state == "complete" && service != services.end() && service->ends) {
+      running.insert(task.service);
+      continue;
     }
     if (task.state == "failed" || task.state == "rejected" || task.state == "complete") {
       const std::string words = last_words(task.service);

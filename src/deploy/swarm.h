@@ -6,8 +6,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lamina {
@@ -15,6 +17,9 @@ namespace lamina {
 // Labels of a node that hold its workers to less than all it has, e.g. 1 and 2GiB.
 constexpr const char* kNodeCpusLabel = "systems.lamina.cpus";
 constexpr const char* kNodeMemoryLabel = "systems.lamina.memory";
+
+// Where services find their secrets as files.
+constexpr const char* kSecrets = "/run/secrets";
 
 struct SwarmNode {
   std::string id;
@@ -36,8 +41,10 @@ struct SwarmService {
   std::uint64_t memory = 0;            // 0: no limit
   std::string volume;                  // mounted at kImageStore; empty: a fresh one, which goes with its task
   int published_port = 0;              // of its node, for kHttpPort; 0: none
-  std::vector<std::string> environment = {};  // NAME=VALUE
-  bool restarts = false;                      // when it fails
+  std::vector<std::string> environment = {};                      // NAME=VALUE
+  std::vector<std::pair<std::string, std::string>> secrets = {};  // name, and that of its file in kSecrets
+  bool ends = false;                                              // by itself, with success
+  bool restarts = false;                                          // when it fails
 };
 
 // Called often while something takes long: throws to end it.
@@ -63,6 +70,9 @@ class Swarm {
   void create_service(const SwarmService& service, const std::string& network, const std::string& image,
                       const std::string& deployment) const;
 
+  void create_secret(const std::string& name, const std::filesystem::path& file,
+                     const std::string& deployment) const;
+
   // Returns once a task of each runs. Error(not_found) for a node without the image, Error(unavailable) for a
   // task that ends, can't be placed, or whose node leaves, Error(deadline_exceeded) naming the services and
   // states of those that take longer; all name service and node.
@@ -70,6 +80,8 @@ class Swarm {
                           std::chrono::milliseconds limit) const;
   // Throws the same for those that ended since.
   void expect_running(const std::vector<SwarmService>& services, const std::string& image) const;
+  // Whether a service that ends has done so.
+  bool has_ended(const SwarmService& service) const;
   void interruption_point() const { interruption_(); }
 
  private:

@@ -40,6 +40,15 @@ ContainerRecord record_of(const SwarmOptions& options, const std::string& suffix
   return record;
 }
 
+void check_security(const SwarmOptions& options) {
+  if (!options.tls.enabled() && !options.tls.insecure) {
+    fail(ErrorCode::invalid_argument,
+         "a Swarm's network joins machines: give --certificates DIR, which 'lamina cert DIR' made, or say "
+         "--insecure where "
+         "strangers are kept away");
+  }
+}
+
 // What a deployment has made so far. Removed at the end unless kept.
 class Stack {
  public:
@@ -63,7 +72,14 @@ class Stack {
   Stack(const Stack&) = delete;
   Stack& operator=(const Stack&) = delete;
 
-  void start_network() { swarm_.create_network(network(), record_.name, options_.encrypted); }
+  // And the secrets that the services share.
+  void start_network() {
+    if (options_.tls.enabled()) {
+      for (const std::string& file : secret_files("head")) create_secret(file);
+      for (const std::string& file : {"worker.pem", "worker.key"}) create_secret(file);
+    }
+    swarm_.create_network(network(), record_.name, options_.encrypted);
+  }
 
   void start_workers(const std::vector<std::pair<SwarmNode, DeviceInfo>>& workers) {
     for (const auto& [node, device] : workers) {
@@ -85,44 +101,45 @@ class Stack {
                            std::to_string(device.threads),
                            "--memory",
                            std::to_string(device.memory)};
+      add_security("worker", service);
       swarm_.create_service(service, network(), image_, record_.name);
       services_.push_back(std::move(service));
     }
     wait();
   }
 
-  void start_head(SwarmService head) {
+  // Of the volume that fill_volume() made, on this daemon's node.
+  const SwarmService& start_head(SwarmService head) {
     head.name = record_.name + "_head";
+    head.node = swarm_.own_node();
     head.alias = kHeadAlias;
+    head.volume = volume();
+    add_security("head", head);
     swarm_.create_service(head, network(), image_, record_.name);
     services_.push_back(std::move(head));
     wait();
+    return services_.back();
+  }
+
+  // Puts files into a volume of this daemon's node.
+  void fill_volume(const std::vector<std::filesystem::path>& files) const {
+    swarm_.docker().run({"volume", "create", "--label", label(), volume()});
+    const std::string container = create_container();
+    for (const std::filesystem::path& file : files) {
+      swarm_.interruption_point();
+      swarm_.docker().run({"cp", "--follow-link", file.string(), in_volume(container, file.filename())},
+                          kTransfer);
+    }
+    swarm_.docker().run({"container", "rm", "--force", container});
+  }
+  // Takes a file out of it, into a directory.
+  void fetch(const std::string& file, const std::filesystem::path& directory) const {
+    const std::string container = create_container();
+    swarm_.docker().run({"cp", in_volume(container, file), directory.string()}, kTransfer);
+    swarm_.docker().run({"container", "rm", "--force", container});
   }
 
   void expect_running() const { swarm_.expect_running(services_, options_.image); }
-
-  // A container on this daemon's node, not started; files are put into its store, a volume of this name or
-  // one that goes with it. Returns its id.
-  std::string create_container(const std::vector<std::string>& arguments, const std::string& volume) const {
-    std::vector<std::string> words = {
-        "container", "create",         "--label",
-        label(),     "--read-only",    "--cap-drop",
-        "ALL",       "--security-opt", "no-new-privileges",
-        "--tmpfs",   "/tmp",           "--network",
-        network(),   "--volume",       volume.empty() ? kImageStore : volume + ":" + kImageStore,
-        image_};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    return lines_of(swarm_.docker().run(words)).at(0);
-  }
-  void create_volume(const std::string& volume) const {
-    swarm_.docker().run({"volume", "create", "--label", label(), volume});
-  }
-  void put(const std::filesystem::path& file, const std::string& container) const {
-    swarm_.interruption_point();
-    swarm_.docker().run({"cp", "--follow-link", file.string(),
-                         fmt::format("{}:{}/{}", container, kImageStore, file.filename().string())},
-                        kTransfer);
-  }
 
   const ContainerRecord& record() const { return record_; }
   void remove() {
@@ -132,6 +149,31 @@ class Stack {
   void keep() { exists_ = false; }
 
  private:
+  std::string volume() const { return record_.name + "_model"; }
+  static std::string in_volume(const std::string& container, const std::filesystem::path& file) {
+    return fmt::format("{}:{}/{}", container, kImageStore, file.string());
+  }
+  // Never started: a way into the volume.
+  std::string create_container() const {
+    return lines_of(swarm_.docker().run({"container", "create", "--label", label(), "--volume",
+                                         volume() + ":" + kImageStore, image_, "--version"}))
+        .at(0);
+  }
+  static std::vector<std::string> secret_files(const std::string& role) {
+    return {"authority.pem", role + ".pem", role + ".key"};
+  }
+  std::string secret(const std::string& file) const { return record_.name + "_" + file; }
+  void create_secret(const std::string& file) const {
+    swarm_.create_secret(secret(file), options_.tls.authority.parent_path() / file, record_.name);
+  }
+  void add_security(const std::string& role, SwarmService& service) const {
+    if (!options_.tls.enabled()) {
+      service.arguments.emplace_back("--insecure");
+      return;
+    }
+    service.arguments.insert(service.arguments.end(), {"--certificates", kSecrets});
+    for (const std::string& file : secret_files(role)) service.secrets.emplace_back(secret(file), file);
+  }
   std::string network() const { return record_.name + "_pipeline"; }
   std::string label() const { return std::string(kDeploymentLabel) + "=" + record_.name; }
   // Dots are not for services.
@@ -201,24 +243,6 @@ std::vector<std::string> benchmark_arguments(const BenchmarkOptions& options) {
           fmt::format("{}", options.memory_multiplier)};
 }
 
-// Waits for a container's end. Error(unavailable) with its last words where it failed.
-void wait_for_end(const Swarm& swarm, const Stack& stack, const std::string& container) {
-  const Docker& docker = swarm.docker();
-  while (true) {
-    const std::vector<std::string> state = lines_of(docker.run(
-        {"container", "inspect", "--format", "{{.State.Running}}\n{{.State.ExitCode}}", container}));
-    if (state.at(0) == "false") {
-      if (state.at(1) == "0") return;
-      const std::vector<std::string> said = lines_of(docker.logs(container));
-      fail(ErrorCode::unavailable, "measuring failed: {}",
-           said.empty() ? "status " + state.at(1) : said.back());
-    }
-    stack.expect_running();
-    swarm.interruption_point();
-    std::this_thread::sleep_for(kPoll);
-  }
-}
-
 const SwarmNode& node_of(const std::vector<SwarmNode>& nodes, const DeviceInfo& device) {
   const auto found = std::find_if(nodes.begin(), nodes.end(), [&](const SwarmNode& node) {
     return device.node.empty() ? node.name == device.name : node.id == device.node;
@@ -237,6 +261,7 @@ const SwarmNode& node_of(const std::vector<SwarmNode>& nodes, const DeviceInfo& 
 
 Benchmark benchmark_on_swarm(const SwarmOptions& options, const BenchmarkOptions& measured,
                              const std::function<void(const std::string&)>& say) {
+  check_security(options);
   const Swarm swarm(docker_of_environment(), options.interruption);
   const std::vector<SwarmNode> nodes = nodes_that_take_tasks(swarm, say);
   Stack stack(swarm, options, record_of(options, "-benchmark"));
@@ -254,14 +279,18 @@ Benchmark benchmark_on_swarm(const SwarmOptions& options, const BenchmarkOptions
 
   const TemporaryDirectory scratch;
   write_file(scratch.path() / "devices.toml", devices_file(nodes));
-  const std::string container = stack.create_container(benchmark_arguments(measured), "");
-  for (const auto& file : {options.directory / "model.json", options.directory / "weights.safetensors",
-                           scratch.path() / "devices.toml"})
-    stack.put(file, container);
-  swarm.docker().run({"container", "start", container});
-  wait_for_end(swarm, stack, container);
-  swarm.docker().run(
-      {"cp", fmt::format("{}:{}/benchmark.json", container, kImageStore), scratch.path().string()});
+  stack.fill_volume({options.directory / "model.json", options.directory / "weights.safetensors",
+                     scratch.path() / "devices.toml"});
+  SwarmService measuring;
+  measuring.arguments = benchmark_arguments(measured);
+  measuring.ends = true;
+  const SwarmService& started = stack.start_head(std::move(measuring));
+  while (!swarm.has_ended(started)) {
+    stack.expect_running();
+    swarm.interruption_point();
+    std::this_thread::sleep_for(kPoll);
+  }
+  stack.fetch("benchmark.json", scratch.path());
   Benchmark benchmark = load_benchmark(scratch.path());
   for (DeviceInfo& device : benchmark.devices) {
     for (const SwarmNode& node : nodes) {
@@ -278,6 +307,7 @@ ContainerRecord deploy_on_swarm(const SwarmOptions& options, const SwarmServeOpt
   if (plan.model_hash != sha256(map_file(options.directory / "model.json").bytes()))
     fail(ErrorCode::invalid_argument, "'{}/plan.json' was made for another model",
          options.directory.string());
+  check_security(options);
   const Swarm swarm(docker_of_environment(), options.interruption);
   const std::vector<SwarmNode> nodes = swarm.nodes();
   std::vector<std::pair<SwarmNode, DeviceInfo>> workers;
@@ -302,17 +332,11 @@ ContainerRecord deploy_on_swarm(const SwarmOptions& options, const SwarmServeOpt
   record.port = served.port;
   Stack stack(swarm, options, record);
   stack.start_network();
-  const std::string volume = record.name + "_model";
-  stack.create_volume(volume);
-  const std::string helper = stack.create_container({"--version"}, volume);
-  for (const char* file : {"model.json", "weights.safetensors", "plan.json"})
-    stack.put(options.directory / file, helper);
-  swarm.docker().run({"container", "rm", "--force", helper});
+  stack.fill_volume({options.directory / "model.json", options.directory / "weights.safetensors",
+                     options.directory / "plan.json"});
   stack.start_workers(workers);
 
   SwarmService head;
-  head.node = source->id;
-  head.volume = volume;
   head.published_port = served.port;
   head.environment = served.environment;
   head.restarts = true;
@@ -320,9 +344,10 @@ ContainerRecord deploy_on_swarm(const SwarmOptions& options, const SwarmServeOpt
                     "--host",        "0.0.0.0",
                     "--port",        std::to_string(kHttpPort),
                     "--head-listen", fmt::format("{}:{}", kHeadAlias, kAnswerPort)};
-  stack.start_head(head);
+  if (options.tls.enabled()) head.arguments.insert(head.arguments.end(), {"--tls", "--auth-certificates"});
+  stack.start_head(std::move(head));
   const Deadline deadline(options.startup);
-  while (!is_serving(source->address, served.port, kProbe)) {
+  while (!is_serving(source->address, served.port, options.tls.enabled(), kProbe)) {
     stack.expect_running();
     swarm.interruption_point();
     if (deadline.passed()) {

@@ -17,7 +17,8 @@ struct SwarmOptions {
   std::filesystem::path directory;  // of the sliced model
   std::string name;                 // of the deployment; empty: the directory's
   std::string image;                // without a registry in its name, every node must have it
-  bool encrypted = false;           // the network; needs IPsec in the nodes' kernels
+  TlsFiles tls = {};       // the head's, of a directory that `lamina cert` made, where the worker's are too
+  bool encrypted = false;  // the network; needs IPsec in the nodes' kernels
   std::chrono::milliseconds startup{60'000};
   Interruption interruption = [] {};
 };

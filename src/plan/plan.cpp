@@ -119,6 +119,20 @@ std::uint64_t most_memory_of(const Plan& plan) {
   return most;
 }
 
+bool runs_alike(const Plan& a, const Plan& b) {
+  const auto same_replica = [](const PlannedReplica& one, const PlannedReplica& other) {
+    return one.device == other.device && one.share == other.share;
+  };
+  const auto same_stage = [&](const PlannedStage& one, const PlannedStage& other) {
+    return one.begin == other.begin && one.end == other.end && one.wire == other.wire &&
+           one.branches == other.branches &&
+           std::equal(one.replicas.begin(), one.replicas.end(), other.replicas.begin(), other.replicas.end(),
+                      same_replica);
+  };
+  return a.batch == b.batch && a.return_wire == b.return_wire &&
+         std::equal(a.stages.begin(), a.stages.end(), b.stages.begin(), b.stages.end(), same_stage);
+}
+
 bool has_branches(const Plan& plan) {
   return std::any_of(plan.stages.begin(), plan.stages.end(),
                      [](const PlannedStage& stage) { return !stage.branches.empty(); });

@@ -79,6 +79,9 @@ double joined_requests(const Plan& plan);
 // most, machines.
 double objective_figure(const Plan& plan);
 
+// Whether the same stages run on the same machines, however they were predicted.
+bool runs_alike(const Plan& a, const Plan& b);
+
 // Whether some stages run at once.
 bool has_branches(const Plan& plan);
 

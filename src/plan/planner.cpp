@@ -88,8 +88,7 @@ RankedPlacements ranked(const PlacementProblem& problem, const PlanningRequest& 
 }
 
 std::vector<PlannedPlacement> find_ranked(const PlacementProblem& problem, const PlanningRequest& request) {
-  if (request.replicas > 1 || request.objective == Objective::memory ||
-      request.objective == Objective::devices) {
+  if (!can_rank(request)) {
     fail(ErrorCode::invalid_argument,
          "several plans, and limits of a machine's time, are found for the objectives latency and throughput "
          "without replicas");
@@ -128,6 +127,11 @@ std::vector<PlannedPlacement> find_ranked(const PlacementProblem& problem, const
 }
 
 }  // namespace
+
+bool can_rank(const PlanningRequest& request) {
+  return request.replicas == 1 &&
+         (request.objective == Objective::latency || request.objective == Objective::throughput);
+}
 
 std::vector<PlannedPlacement> find_placements(const PlacementProblem& problem,
                                               const PlanningRequest& request) {

@@ -33,6 +33,9 @@ struct PlanningRequest {
   Clock::duration time_limit = std::chrono::seconds(10);  // of planning
 };
 
+// Whether more than one placement can be asked for.
+bool can_rank(const PlanningRequest& request);
+
 // The best placements, best first; fewer than asked for where there are no more. `lower_bound` is of the
 // objective's figure: seconds of latency or period, bytes of the machine with most, machines.
 //

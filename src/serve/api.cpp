@@ -61,17 +61,17 @@ void Api::join() { pool_.join(); }
 
 const Api::Route* Api::find(std::string_view path) {
   static const std::array<Route, 11> routes = {{
-      {"/", kGetOrHead, false, &Api::page},
-      {"/input", kPost, false, &Api::input},
-      {"/connect", kGet, true, &Api::connect},
-      {"/activate", kGet, true, &Api::activate},
-      {"/healthcheck", kGetOrHead, false, &Api::health},
-      {"/workerhealthcheck", kGetOrHead, true, &Api::worker_health},
-      {"/health/live", kGetOrHead, false, &Api::live},
-      {"/health/ready", kGetOrHead, false, &Api::ready},
-      {"/metrics", kGetOrHead, false, &Api::metrics},
-      {"/status", kGetOrHead, false, &Api::status},
-      {"/classes", kGetOrHead, false, &Api::classes},
+      {"/", kGetOrHead, true, false, &Api::page},
+      {"/input", kPost, false, false, &Api::input},
+      {"/connect", kGet, false, true, &Api::connect},
+      {"/activate", kGet, false, true, &Api::activate},
+      {"/healthcheck", kGetOrHead, true, false, &Api::health},
+      {"/workerhealthcheck", kGetOrHead, false, true, &Api::worker_health},
+      {"/health/live", kGetOrHead, true, false, &Api::live},
+      {"/health/ready", kGetOrHead, true, false, &Api::ready},
+      {"/metrics", kGetOrHead, false, false, &Api::metrics},
+      {"/status", kGetOrHead, false, false, &Api::status},
+      {"/classes", kGetOrHead, false, false, &Api::classes},
   }};
   for (const Route& route : routes) {
     if (route.path == path) return &route;
@@ -161,8 +161,10 @@ Api::Cancel Api::worker_health(const ApiRequest& /*request*/, const Respond& res
   return {};
 }
 
-Api::Cancel Api::health(const ApiRequest& /*request*/, const Respond& respond) {
-  respond(json_reply(200, health_json(orchestrator_.status())));
+Api::Cancel Api::health(const ApiRequest& request, const Respond& respond) {
+  Json json = health_json(orchestrator_.status());
+  if (!request.known) json["forward_url"] = "";
+  respond(json_reply(200, json));
   return {};
 }
 
@@ -171,12 +173,16 @@ Api::Cancel Api::live(const ApiRequest& /*request*/, const Respond& respond) {
   return {};
 }
 
-Api::Cancel Api::ready(const ApiRequest& /*request*/, const Respond& respond) {
+Api::Cancel Api::ready(const ApiRequest& request, const Respond& respond) {
   if (draining_) {
     respond(error_reply(503, "unavailable", "the server is stopping"));
     return {};
   }
   const PipelineStatus status = orchestrator_.status();
+  if (!request.known) {
+    respond(is_ready(status) ? text_reply(200, "ready\n") : error_reply(503, "unavailable", "not ready"));
+    return {};
+  }
   std::string waiting;
   for (const StageStatus& stage : status.stages) {
     if (stage.ready) continue;

@@ -22,6 +22,7 @@ namespace lamina {
 struct ApiRequest {
   Target target;
   std::string accept;  // its Accept header
+  bool known = true;   // comes from a client who may see addresses and errors of workers
   Buffer body;
 };
 
@@ -36,6 +37,7 @@ class Api {
   struct Route {
     std::string_view path;
     std::string_view allow;  // its methods: "GET, HEAD" or "GET" or "POST"
+    bool open = false;       // for everybody, known or not
     bool slow = false;       // may take as long as control_timeout
     Cancel (Api::*answer)(const ApiRequest&, const Respond&) = nullptr;
   };

@@ -2,7 +2,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "cluster/security.h"
+#include "serve/access.h"
 #include "serve/api.h"
+#include "serve/https.h"
 #include "serve/metrics.h"
 #include "serve/session.h"
 
@@ -33,6 +36,7 @@ using boost::system::error_code;
 
 // Connections above the limit that may be told so at a time; any more are closed without a word.
 constexpr std::size_t kMaxRefusals = 64;
+constexpr std::size_t kMaxRefusalsOfAddress = 4;
 // After the system had no descriptor left for a connection.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 // For cancelled requests to end, after the drain.
@@ -63,6 +67,17 @@ tcp::acceptor listen(asio::io_context& io, const HttpOptions& options) {
   return acceptor;
 }
 
+// Who has one address of an IPv6 network of 64 bits has all of them.
+std::string address_key(const asio::ip::address& address) {
+  if (!address.is_v6()) return address.to_string();
+  if (address.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  asio::ip::address_v6::bytes_type bytes = address.to_v6().to_bytes();
+  std::fill(bytes.begin() + bytes.size() / 2, bytes.end(), 0);
+  return asio::ip::address_v6(bytes).to_string() + "/64";
+}
+
 void check(const HttpOptions& options) {
   if (options.threads < 1) {
     fail(ErrorCode::invalid_argument, "the HTTP server was given {} threads, expected at least 1",
@@ -70,6 +85,20 @@ void check(const HttpOptions& options) {
   }
   if (options.max_connections < 1) {
     fail(ErrorCode::invalid_argument, "max_connections is 0, expected at least 1");
+  }
+  if (!options.tls.authority.empty() && !options.tls.enabled()) {
+    fail(ErrorCode::invalid_argument, "clients can show certificates by HTTPS alone, and there is none");
+  }
+  const std::string where = fmt::format("{}:{}", options.address, options.port);
+  if (is_loopback(where)) return;
+  if (!options.guarded() && !options.insecure) {
+    fail(ErrorCode::invalid_argument,
+         "the HTTP front end can't listen on '{}' for everybody: give --auth FILE with tokens, or --tls and "
+         "--auth-certificates, or say --insecure where the network keeps strangers away",
+         where);
+  }
+  if (!options.tokens.empty() && !options.tls.enabled()) {
+    spdlog::warn("tokens travel in clear to {}: without --tls whoever sees the network can read them", where);
   }
 }
 
@@ -79,17 +108,19 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
  public:
   Core(Orchestrator& orchestrator, HttpOptions options)
       : options_(std::move(options)),
+        tls_(make_tls_context(options_.tls)),
+        access_(options_),
         api_(orchestrator, options_, metrics_),
         acceptor_(listen(io_, options_)),
         accept_pause_(acceptor_.get_executor()),
         port_(acceptor_.local_endpoint().port()) {}
 
   void start() {
-    context_.emplace(SessionContext{options_, api_, metrics_, draining_, buffered_bytes_,
+    context_.emplace(SessionContext{options_, api_, access_, tls_.get(), metrics_, draining_, buffered_bytes_,
                                     [this](Session& session) { forget(session); }, weak_from_this()});
     asio::post(acceptor_.get_executor(), [this] { accept(); });
     for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { run(); });
-    spdlog::info("listening on http://{}:{}", options_.address, port_);
+    spdlog::info("listening on {}://{}:{}", tls_ ? "https" : "http", options_.address, port_);
   }
 
   std::uint16_t port() const { return port_; }
@@ -153,13 +184,24 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   void admit(tcp::socket socket) {
     const std::size_t open = connections();
     if (open >= options_.max_connections + kMaxRefusals) return;
-    const auto session = std::make_shared<Session>(std::move(socket), *context_);
+    error_code gone;
+    const tcp::endpoint peer = socket.remote_endpoint(gone);
+    if (gone) return;
+    const auto session = std::make_shared<Session>(std::move(socket), address_key(peer.address()), *context_);
+    std::size_t alike = 0;
     {
       const std::scoped_lock lock(mutex_);
       sessions_.emplace(session.get(), session);
+      alike = ++addresses_[session->address()];
+    }
+    if (alike > options_.max_connections_per_address + kMaxRefusalsOfAddress) {
+      session->abort();
+      return;
     }
     if (open >= options_.max_connections) {
-      session->start_refusing();
+      session->start_refusing(503);
+    } else if (alike > options_.max_connections_per_address) {
+      session->start_refusing(429);
     } else {
       session->start();
     }
@@ -167,6 +209,8 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
 
   void forget(Session& session) {
     const std::scoped_lock lock(mutex_);
+    const auto alike = addresses_.find(session.address());
+    if (--alike->second == 0) addresses_.erase(alike);
     sessions_.erase(&session);
     if (sessions_.empty()) empty_.notify_all();
   }
@@ -187,6 +231,8 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   }
 
   const HttpOptions options_;
+  const std::unique_ptr<asio::ssl::context> tls_;
+  Access access_;
   Metrics metrics_;
   std::atomic<bool> draining_ = false;
   std::atomic<std::uint64_t> buffered_bytes_ = 0;
@@ -198,9 +244,10 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   asio::steady_timer accept_pause_;
   std::uint16_t port_;
 
-  mutable std::mutex mutex_;  // guards sessions_
+  mutable std::mutex mutex_;  // guards sessions_ and addresses_
   std::condition_variable empty_;
   std::unordered_map<Session*, std::shared_ptr<Session>> sessions_;
+  std::unordered_map<std::string, std::size_t> addresses_;  // connections of each
 
   std::mutex stop_mutex_;
   bool stopped_ = false;

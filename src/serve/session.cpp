@@ -10,7 +10,6 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
@@ -50,49 +49,78 @@ std::string http_date() {
                      parts.tm_sec);
 }
 
-Reply too_large(const std::string& size, std::uint64_t limit) {
-  return error_reply(413, "invalid_argument",
-                     fmt::format("the body has {} bytes, expected at most {}", size, limit));
-}
-
 }  // namespace
 
-Session::Session(asio::ip::tcp::socket socket, SessionContext& context)
-    : socket_(std::move(socket)), context_(context), timer_(socket_.get_executor()) {
+Session::Session(asio::ip::tcp::socket socket, std::string address, SessionContext& context)
+    : stream_(std::move(socket), context.tls),
+      address_(std::move(address)),
+      context_(context),
+      timer_(stream_.get_executor()) {
   error_code ignored;
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket_.non_blocking(true, ignored);
+  stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  stream_.socket().non_blocking(true, ignored);
   context_.metrics.connection_opened();
 }
 
 void Session::start() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->next_request(); });
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
+    if (self->context_.tls != nullptr) {
+      self->shake_hands();
+    } else {
+      self->next_request();
+    }
+  });
 }
 
-void Session::start_refusing() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+void Session::start_refusing(unsigned status) {
+  asio::post(stream_.get_executor(), [self = shared_from_this(), status] {
+    // Shaking hands is dear: it is not done to say no.
+    if (self->context_.tls != nullptr) {
+      self->close();
+      return;
+    }
     self->request_begin_ = Clock::now();
     self->context_.metrics.request_started();
     self->counted_ = true;
     self->unread_ = true;
-    self->fail_request(503, "resource_exhausted", "there are too many connections");
+    self->fail_request(status, "resource_exhausted",
+                       status == 429 ? "there are too many connections from this address"
+                                     : "there are too many connections");
   });
 }
 
 void Session::drain() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
-    if (self->state_ == State::idle || self->state_ == State::lingering) self->close();
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
+    if (self->state_ == State::handshake || self->state_ == State::idle || self->state_ == State::lingering) {
+      self->close();
+    }
   });
 }
 
 void Session::abort() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->close(); });
+  asio::post(stream_.get_executor(), [self = shared_from_this()] { self->close(); });
 }
 
 // --- reading ---
 
+void Session::shake_hands() {
+  arm(context_.options.header_timeout);
+  stream_.async_handshake([self = shared_from_this()](const error_code& error) {
+    if (self->state_ != State::handshake) return;
+    self->disarm();
+    if (error) {
+      spdlog::debug("TLS with {}: {}", self->address_, error.message());
+      self->close();
+      return;
+    }
+    self->certificate_ = peer_certificate(self->stream_.tls());
+    self->next_request();
+  });
+}
+
 void Session::next_request() {
   if (state_ == State::closed) return;
+  caller_ = {};
   parser_.emplace();
   parser_->header_limit(static_cast<std::uint32_t>(context_.options.max_header_bytes));
   // The length is checked by hand, to answer with both numbers.
@@ -115,7 +143,7 @@ void Session::next_request() {
   state_ = State::idle;
   // A connection that never asked anything gets less patience than one between two requests.
   arm(first_ ? context_.options.header_timeout : context_.options.idle_timeout);
-  socket_.async_read_some(buffer_.prepare(kReadSize),
+  stream_.async_read_some(buffer_.prepare(kReadSize),
                           [self = shared_from_this()](const error_code& error, std::size_t count) {
                             if (self->state_ != State::idle) return;
                             if (error) {
@@ -133,7 +161,7 @@ void Session::read_header() {
   request_begin_ = Clock::now();
   arm(context_.options.header_timeout);
   http::async_read_header(
-      socket_, buffer_, *parser_,
+      stream_, buffer_, *parser_,
       [self = shared_from_this()](const error_code& error, std::size_t) { self->on_header(error); });
 }
 
@@ -176,18 +204,14 @@ void Session::on_header(const error_code& error) {
     return;
   }
 
-  const std::uint64_t limit = context_.options.max_body_bytes;
-  budget_ = length ? *length : limit;
-  if (context_.buffered_bytes.fetch_add(budget_) + budget_ > context_.options.max_buffered_bytes) {
-    unread_ = true;
-    fail_request(503, "resource_exhausted",
-                 fmt::format("the requests under way hold all of the {} bytes set aside for them",
-                             context_.options.max_buffered_bytes));
+  if (context_.buffered_bytes + length.value_or(0) > context_.options.max_buffered_bytes) {
+    refuse_for_memory();
     return;
   }
-  parser_->body_limit(limit);
+  parser_->body_limit(context_.options.max_body_bytes);
   parser_->eager(true);
   body_begin_ = Clock::now();
+  body_due_ = body_begin_ + context_.options.header_timeout;
   if (request.version() >= 11 && request.count(http::field::expect) > 0) {
     send_continue();
   } else {
@@ -195,59 +219,50 @@ void Session::on_header(const error_code& error) {
   }
 }
 
+// What is announced is not counted, only what has come: who announces much and sends little takes no room.
+bool Session::charge_body() {
+  const std::uint64_t more = parser_->get().body().size - budget_;
+  budget_ += more;
+  return context_.buffered_bytes.fetch_add(more) + more <= context_.options.max_buffered_bytes;
+}
+
+void Session::refuse_for_memory() {
+  unread_ = true;
+  fail_request(503, "resource_exhausted",
+               fmt::format("the requests under way hold all of the {} bytes set aside for them",
+                           context_.options.max_buffered_bytes));
+}
+
 std::optional<Reply> Session::check_header() {
   const auto& request = parser_->get();
-  const auto refuse = [this](unsigned status, const char* code, const std::string& message) {
-    unread_ = true;
-    return error_reply(status, code, message);
+  const auto close_for = [this](std::optional<Refusal> refusal) -> std::optional<Reply> {
+    if (!refusal) return std::nullopt;
+    unread_ = unread_ || refusal->close;
+    return std::move(refusal->reply);
   };
-  const std::string_view target = view(request.target());
-  std::string path(target.substr(0, target.find('?')));
+  if (std::optional<Reply> reply = close_for(check_framing(*parser_))) return reply;
+  std::string path;
   try {
-    path = parse_target(target).path;
+    path = parse_target(view(request.target())).path;
   } catch (const Error& error) {
     return error_reply(error);
   }
   route_ = Api::find(path);
-  if (request.version() >= 11 && request.count(http::field::host) != 1) {
-    return refuse(
-        400, "invalid_argument",
-        fmt::format("the request has {} Host headers, expected one", request.count(http::field::host)));
+  // Twice the header is none: two programs might heed different ones.
+  const bool once = request.count(http::field::authorization) == 1;
+  caller_ = context_.access.identify(once ? view(request[http::field::authorization]) : std::string_view{},
+                                     certificate_, address_);
+  const bool open = route_ != nullptr && route_->open;
+  if (std::optional<Reply> reply = context_.access.refuse(caller_, certificate_, open, Clock::now())) {
+    return reply;
   }
-  if (request.count(http::field::transfer_encoding) > 0 &&
-      !beast::iequals(request[http::field::transfer_encoding], "chunked")) {
-    return refuse(501, "unsupported",
-                  fmt::format("Transfer-Encoding is '{}', expected chunked or none",
-                              view(request[http::field::transfer_encoding]).substr(0, 80)));
-  }
-  if (std::optional<Reply> refusal = Api::refuse(route_, view(request.method_string()), path)) return refusal;
-  if (request.count(http::field::content_encoding) > 0 &&
-      !beast::iequals(request[http::field::content_encoding], "identity")) {
-    return refuse(415, "unsupported",
-                  fmt::format("Content-Encoding is '{}', expected none",
-                              view(request[http::field::content_encoding]).substr(0, 80)));
-  }
-  if (request.count(http::field::expect) > 0 &&
-      !beast::iequals(request[http::field::expect], "100-continue")) {
-    return refuse(417, "unsupported",
-                  fmt::format("Expect is '{}', expected 100-continue or none",
-                              view(request[http::field::expect]).substr(0, 80)));
-  }
-  const auto length = parser_->content_length();
-  if (request.method() == http::verb::post && !length && !parser_->chunked()) {
-    return refuse(411, "invalid_argument", "a POST needs Content-Length or Transfer-Encoding: chunked");
-  }
-  if (length && *length > context_.options.max_body_bytes) {
-    unread_ = true;
-    return too_large(std::to_string(*length), context_.options.max_body_bytes);
-  }
-  return std::nullopt;
+  return close_for(check_content(*parser_, route_, path, context_.options.max_body_bytes));
 }
 
 void Session::send_continue() {
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
   arm(context_.options.header_timeout);
-  asio::async_write(socket_, asio::buffer(kContinue.data(), kContinue.size()),
+  asio::async_write(stream_, asio::buffer(kContinue.data(), kContinue.size()),
                     [self = shared_from_this()](const error_code& error, std::size_t) {
                       if (self->state_ != State::reading) return;
                       if (error) {
@@ -261,19 +276,25 @@ void Session::send_continue() {
 
 void Session::read_body() {
   // Whoever sends slower than the least rate falls behind this line and is cut off.
-  arm(transfer_time(body_received_) - (Clock::now() - body_begin_));
-  http::async_read_some(socket_, buffer_, *parser_,
-                        [self = shared_from_this()](const error_code& error, std::size_t count) {
-                          self->body_received_ += count;
-                          self->on_body(error);
-                        });
+  arm(body_due_ - Clock::now());
+  http::async_read_some(
+      stream_, buffer_, *parser_, [self = shared_from_this()](const error_code& error, std::size_t count) {
+        self->body_received_ += count;
+        // Haste is no credit for a long rest: the line is never further off than at first.
+        self->body_due_ = std::min(self->body_due_ + self->rate_time(count),
+                                   Clock::now() + Clock::duration(self->context_.options.header_timeout));
+        self->on_body(error);
+      });
 }
 
 void Session::on_body(const error_code& error) {
   if (state_ != State::reading) return;
   disarm();
   if (!error) {
-    if (parser_->is_done()) {
+    if (!charge_body()) {
+      keep_alive_ = false;
+      refuse_for_memory();
+    } else if (parser_->is_done()) {
       answer();
     } else {
       read_body();
@@ -306,6 +327,7 @@ void Session::answer() {
   const std::uint64_t number = ++request_;
   ApiRequest request;
   request.target = parse_target(view(parser_->get().target()));
+  request.known = caller_.known;
   request.accept = std::string(view(parser_->get()[http::field::accept]));
   request.body = parser_->get().body().take();
   context_.metrics.body_received(request.body.size());
@@ -317,7 +339,7 @@ void Session::answer() {
         const std::shared_ptr<void> alive = server.lock();
         const std::shared_ptr<Session> self = weak.lock();
         if (alive == nullptr || self == nullptr) return;
-        asio::post(self->socket_.get_executor(), [self, number, reply = std::move(reply)]() mutable {
+        asio::post(self->stream_.get_executor(), [self, number, reply = std::move(reply)]() mutable {
           if (self->state_ != State::waiting || self->request_ != number) return;
           self->send(std::move(reply), false);
         });
@@ -328,17 +350,18 @@ void Session::answer() {
 void Session::watch() {
   if (watching_) return;
   watching_ = true;
-  socket_.async_wait(asio::socket_base::wait_read, [self = shared_from_this()](const error_code& error) {
-    self->watching_ = false;
-    if (self->state_ != State::waiting) return;
-    if (!error) self->on_readable();
-  });
+  stream_.socket().async_wait(asio::socket_base::wait_read,
+                              [self = shared_from_this()](const error_code& error) {
+                                self->watching_ = false;
+                                if (self->state_ != State::waiting) return;
+                                if (!error) self->on_readable();
+                              });
 }
 
 void Session::on_readable() {
   if (buffer_.size() >= kReadAhead) return;
   error_code error;
-  const std::size_t count = socket_.read_some(buffer_.prepare(kReadSize), error);
+  const std::size_t count = stream_.read_some(buffer_.prepare(kReadSize), error);
   if (error == asio::error::would_block || error == asio::error::try_again) {
     watch();
     return;
@@ -382,16 +405,16 @@ void Session::send(Reply reply, bool close) {
   response_->body() = std::move(reply.body);
   serializer_.emplace(*response_);
 
-  arm(transfer_time(head ? 0 : size));
+  arm(context_.options.header_timeout + rate_time(head ? 0 : size));
   const auto sent = [self = shared_from_this(), size = head ? 0 : size](const error_code& error,
                                                                         std::size_t) {
     if (!error) self->context_.metrics.body_sent(size);
     self->on_sent(error);
   };
   if (head) {
-    http::async_write_header(socket_, *serializer_, sent);
+    http::async_write_header(stream_, *serializer_, sent);
   } else {
-    http::async_write(socket_, *serializer_, sent);
+    http::async_write(stream_, *serializer_, sent);
   }
 }
 
@@ -414,11 +437,11 @@ void Session::linger() {
   if (state_ != State::lingering) {
     state_ = State::lingering;
     error_code ignored;
-    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
     arm(kLingerTime);
   }
   buffer_.clear();
-  socket_.async_read_some(buffer_.prepare(kReadAhead),
+  stream_.async_read_some(buffer_.prepare(kReadAhead),
                           [self = shared_from_this()](const error_code& error, std::size_t) {
                             if (self->state_ != State::lingering) return;
                             if (error) {
@@ -436,8 +459,8 @@ void Session::close() {
   cancel_ = {};
   disarm();
   error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
-  socket_.close(ignored);
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+  stream_.socket().close(ignored);
   count_request(499);
   release_budget();
   context_.metrics.connection_closed();
@@ -483,7 +506,7 @@ void Session::on_timer() {
     // there is nothing to cut off, so it is tried again until the handler was called.
     timed_out_ = true;
     error_code ignored;
-    socket_.cancel(ignored);
+    stream_.socket().cancel(ignored);
     start_timer(kCutOffAgain);
   }
 }
@@ -493,11 +516,10 @@ void Session::disarm() {
   timer_.cancel();
 }
 
-std::chrono::nanoseconds Session::transfer_time(std::uint64_t bytes) const {
+std::chrono::nanoseconds Session::rate_time(std::uint64_t bytes) const {
   const double seconds = static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(
                                                           context_.options.min_bytes_per_second, 1));
-  return std::chrono::nanoseconds(context_.options.header_timeout) +
-         std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
 }
 
 }  // namespace lamina

@@ -2,10 +2,13 @@
 #pragma once
 
 #include "base/clock.h"
+#include "serve/access.h"
 #include "serve/api.h"
-#include "serve/body.h"
 #include "serve/http_options.h"
+#include "serve/http_stream.h"
+#include "serve/https.h"
 #include "serve/metrics.h"
+#include "serve/request_check.h"
 
 #include <atomic>
 #include <chrono>
@@ -29,6 +32,8 @@ class Session;
 struct SessionContext {
   const HttpOptions& options;
   Api& api;
+  Access& access;
+  boost::asio::ssl::context* tls;  // nullptr: HTTP in clear
   Metrics& metrics;
   std::atomic<bool>& draining;
   std::atomic<std::uint64_t>& buffered_bytes;  // of the bodies of all requests under way
@@ -41,11 +46,13 @@ struct SessionContext {
 // from any thread.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(boost::asio::ip::tcp::socket socket, SessionContext& context);
+  // `address` is where it comes from, as address_key() gives it.
+  Session(boost::asio::ip::tcp::socket socket, std::string address, SessionContext& context);
 
+  const std::string& address() const { return address_; }
   void start();
-  // Says 503 and closes: there are too many connections.
-  void start_refusing();
+  // Says so and closes: there are too many connections, in all (503) or of this address (429).
+  void start_refusing(unsigned status);
   // Closes now if no request is under way, else after its answer.
   void drain();
   // Cancels what is under way and closes.
@@ -53,13 +60,17 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   // The stage a connection is in; callbacks of an earlier one find it changed and do nothing.
-  enum class State : std::uint8_t { idle, reading, waiting, writing, lingering, closed };
+  enum class State : std::uint8_t { handshake, idle, reading, waiting, writing, lingering, closed };
 
+  void shake_hands();
   void next_request();
   void read_header();
   void on_header(const boost::system::error_code& error);
   // What the headers alone earn, before any of the body is read.
   std::optional<Reply> check_header();
+  // Counts what has come of a body among the bytes of all; false where they hold too much.
+  bool charge_body();
+  void refuse_for_memory();
   void send_continue();
   void read_body();
   void on_body(const boost::system::error_code& error);
@@ -80,24 +91,29 @@ class Session : public std::enable_shared_from_this<Session> {
   void disarm();
   void start_timer(std::chrono::nanoseconds time);
   void on_timer();
-  std::chrono::nanoseconds transfer_time(std::uint64_t bytes) const;
+  // What so many bytes take at the least rate.
+  std::chrono::nanoseconds rate_time(std::uint64_t bytes) const;
 
-  boost::asio::ip::tcp::socket socket_;
+  HttpStream stream_;
+  const std::string address_;
   SessionContext& context_;
   boost::asio::steady_timer timer_;
   std::uint64_t timer_round_ = 0;
   bool timed_out_ = false;
   Clock::time_point give_up_;  // when an operation that timed out is ended without its handler
 
-  State state_ = State::idle;
+  State state_ = State::handshake;
+  std::optional<PeerCertificate> certificate_;
+  Caller caller_;  // of the request under way
   boost::beast::flat_buffer buffer_;
-  std::optional<boost::beast::http::request_parser<RequestBody>> parser_;
+  std::optional<RequestParser> parser_;
   std::optional<boost::beast::http::response<ReplyBody>> response_;
   std::optional<boost::beast::http::response_serializer<ReplyBody>> serializer_;
 
   const Api::Route* route_ = nullptr;
   Clock::time_point request_begin_;
   Clock::time_point body_begin_;
+  Clock::time_point body_due_;  // by when more of it must come
   std::uint64_t body_received_ = 0;
   std::uint64_t budget_ = 0;   // what this request counts of buffered_bytes
   std::uint64_t request_ = 0;  // number of the request on this connection

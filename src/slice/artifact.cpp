@@ -271,6 +271,20 @@ SlicedModel load_sliced_model(const std::filesystem::path& directory) {
   return model;
 }
 
+void check_weights(const std::filesystem::path& directory, const SlicedModel& model) {
+  std::set<std::string> checked;
+  for (std::size_t i = 0; i < model.hashes.size(); ++i) {
+    const Weight& weight = model.graph.weights()[i];
+    if (!checked.insert(model.hashes[i]).second) continue;
+    const std::string actual = content_hash(weight.data);
+    if (actual != model.hashes[i]) {
+      fail(ErrorCode::corrupt,
+           "{}: weight '{}' is damaged: its SHA-256 is {}, expected {}; slice the model anew",
+           weights_file(directory).string(), weight.name, actual, model.hashes[i]);
+    }
+  }
+}
+
 namespace {
 
 std::string name_of(const SlicedModel& model, std::size_t first_layer, std::size_t last_layer) {

@@ -51,6 +51,11 @@ The best plans run for a moment, and the one that does best is kept:
   4
   $ jq -c '[.measured.latency > 0, ([.stages[].measured_seconds] | all(. > 0))]' cut/plan.json
   [true,true]
+
+Plans with replicas are found one at a time, each after what the one before has shown:
+
+  $ lamina configure cut pi --objective throughput --replicas auto --measure 2 --dry-run | grep -c '^plan 1 of 2 on the machines: predicted .* requests/s'
+  1
   $ pgrep -f "$PWD" || echo none
   none
 

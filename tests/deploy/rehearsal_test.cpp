@@ -30,8 +30,18 @@ class Rehearsed : public RealWorkers {
 TEST_F(Rehearsed, EachStageAndTheWholeAreMeasured) {
   Fleet fleet({device("a"), device("b")}, options_);
   Plan measured = plan();
-  rehearse(measured, model_, "hash", fleet, briefly_);
+  const StageRuns runs = rehearse(measured, model_, "hash", fleet, briefly_);
   ASSERT_TRUE(measured.measured);
+  ASSERT_EQ(runs.size(), 2U);
+  ASSERT_EQ(runs[1].size(), 2U);
+  for (const auto& stage : runs) {
+    for (const ReplicaRun& run : stage) {
+      EXPECT_GT(run.seconds, 0);
+      EXPECT_GT(run.busy_seconds, 0);
+      EXPECT_GT(run.processor_seconds, 0);
+    }
+  }
+  EXPECT_EQ(runs[0][0].processor_seconds, runs[1][0].processor_seconds);  // of one worker
   double stages = 0;
   for (const PlannedStage& stage : measured.stages) {
     ASSERT_TRUE(stage.measured_seconds);

@@ -20,7 +20,7 @@ The four steps over three nodes of unequal limits, one of them behind a slow lin
 Each node measures, within its own limits:
 
   $ lamina slice small.keras -o cut >/dev/null
-  $ lamina benchmark cut --target swarm -r 3 -d 0.1 -l 5 | tail -1
+  $ lamina benchmark cut --target swarm --insecure -r 3 -d 0.1 -l 5 | tail -1
   wrote cut/benchmark.json
   $ jq -c '.devices[] | [.name, .threads, .cpus, .memory, .address]' cut/benchmark.json
   ["pc5",1,0.5,1073741824,"pc5:7070"]
@@ -41,7 +41,7 @@ A node may be named by its id:
 
 It serves, with the answers of Keras:
 
-  $ lamina deploy cut --target swarm --stack farm
+  $ lamina deploy cut --target swarm --insecure --stack farm
   deployment farm serves on port 8765 of the plan's source; end it with 'lamina clean farm'
   $ curl -s 10.91.0.11:8765/connect | jq -r '.[] | .status' | sort -u
   200
@@ -70,10 +70,10 @@ With the limits of each node and no more rights than needed:
 What it can't do is said, and takes nothing away:
 
   $ swarm_state >during
-  $ lamina deploy cut --target swarm --stack farm
+  $ lamina deploy cut --target swarm --insecure --stack farm
   lamina: the deployment 'farm' is there already; end it with 'lamina clean farm' or give another --stack
   [1]
-  $ lamina deploy cut --target swarm --stack second 2>&1 | cut -c1-70
+  $ lamina deploy cut --target swarm --insecure --stack second 2>&1 | cut -c1-70
   lamina: the port of 'second_head' is taken on its node; give another -
   $ swarm_state | diff during -
   $ curl -s 10.91.0.11:8765/health/ready

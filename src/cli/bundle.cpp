@@ -93,8 +93,8 @@ void add_bundle(CLI::App& app) {
   command->add_option("--engine", options->engine, "of that image")->capture_default_str();
   command->add_flag(
       "--tls", options->tls,
-      "talk by mutual TLS, with authority.pem, head.pem, head.key, worker.pem and worker.key in "
-      "the directory's folder secrets");
+      "TLS between the containers and for clients, with what 'lamina cert' makes in the directory's "
+      "folder secrets");
   command->callback([options] { bundle(*options); });
 }
 

@@ -18,13 +18,16 @@ void add_clean(CLI::App& app) {
   command->add_option("DEPLOYMENT", *ids, "which; without it, all of this user");
   command->callback([ids] {
     const std::vector<DeploymentRecord> records = list_records();
-    const std::vector<ContainerRecord> containers = list_container_records();
+    std::vector<ContainerRecord> containers = list_container_records();
     for (const std::string& id : *ids) {
       const bool known =
           std::any_of(records.begin(), records.end(), [&](const auto& record) { return record.id == id; }) ||
           std::any_of(containers.begin(), containers.end(),
                       [&](const auto& record) { return record.name == id; });
-      if (!known) fail(ErrorCode::not_found, "there is no deployment '{}'; see 'lamina status'", id);
+      if (known) continue;
+      const std::optional<ContainerRecord> found = find_unrecorded(id);
+      if (!found) fail(ErrorCode::not_found, "there is no deployment '{}'; see 'lamina status'", id);
+      containers.push_back(*found);
     }
     std::size_t removed = 0;
     for (const DeploymentRecord& record : records) {

@@ -10,6 +10,7 @@
 #include "cli/running.h"
 #include "cli/signals.h"
 #include "cli/steps.h"
+#include "cli/swarm.h"
 #include "cluster/process_memory.h"
 #include "deploy/bundle.h"
 #include "deploy/compose.h"
@@ -46,7 +47,7 @@ struct Options {
   bool resume = false;
   std::vector<std::string> workers;  // NAME=HOST:PORT
   std::string target = "local";
-  std::string stack;
+  SwarmArguments swarm;
   std::string deployment;  // made by the process that detached this one
 };
 
@@ -193,11 +194,24 @@ std::map<std::string, std::string> given_parameters(const CLI::App& command) {
 void deploy_with_compose(const Options& options, const CLI::App& command) {
   const ContainerRecord record =
       start_compose({.bundle = options.directory,
-                     .name = options.stack,
+                     .name = options.swarm.stack,
                      .parameters = given_parameters(command),
                      .startup = std::chrono::milliseconds(static_cast<std::int64_t>(options.startup * 1e3))});
   std::printf("deployment %s serves on port %d; end it with 'lamina clean %s'\n", record.name.c_str(),
               record.port, record.name.c_str());
+}
+
+void deploy_with_swarm(const Options& options, const CLI::App& command) {
+  const EndSignals signals;
+  SwarmServeOptions served;
+  served.port = options.serve.port;
+  for (const auto& [name, value] : given_parameters(command)) {
+    if (name != "LAMINA_HOST" && name != "LAMINA_PORT") served.environment.push_back(name + "=" + value);
+  }
+  const ContainerRecord record =
+      deploy_on_swarm(options.swarm.options(options.directory, options.startup, signals), served);
+  std::printf("deployment %s serves on port %d of the plan's source; end it with 'lamina clean %s'\n",
+              record.name.c_str(), record.port, record.name.c_str());
 }
 
 }  // namespace
@@ -223,14 +237,18 @@ void add_deploy(CLI::App& app) {
   command->add_option("--worker", options->workers,
                       "NAME=HOST:PORT: a device of the plan whose worker runs there already");
   command
-      ->add_option("--target", options->target, "what runs it: processes of this machine, or Docker Compose")
+      ->add_option("--target", options->target,
+                   "what runs it: processes of this machine, Docker Compose, or the nodes of a Docker Swarm")
       ->capture_default_str()
-      ->check(CLI::IsMember({"local", "compose"}));
-  command->add_option("--stack", options->stack,
-                      "name of the deployment in containers; without it the bundle's");
+      ->check(CLI::IsMember({"local", "compose", "swarm"}));
+  options->swarm.add_to(*command);
   command->callback([options, command] {
     if (options->target == "compose") {
       deploy_with_compose(*options, *command);
+      return;
+    }
+    if (options->target == "swarm") {
+      deploy_with_swarm(*options, *command);
       return;
     }
     if (!options->detach) {

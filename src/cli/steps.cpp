@@ -133,6 +133,17 @@ std::string hash_of_model(const std::filesystem::path& directory) {
   return sha256(map_file(directory / "model.json").bytes());
 }
 
+void print_failures(const Benchmark& benchmark) {
+  for (std::size_t device = 0; device < benchmark.devices.size(); ++device) {
+    for (std::size_t piece = 0; piece < benchmark.pieces.size(); ++piece) {
+      const PieceMeasurement& measured = benchmark.measurements[device][piece];
+      if (measured.time) continue;
+      std::fprintf(stderr, "'%s' can't run on '%s': %s\n", benchmark.pieces[piece].name.c_str(),
+                   benchmark.devices[device].name.c_str(), measured.failure.c_str());
+    }
+  }
+}
+
 Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, Fleet& fleet,
                         const BenchmarkOptions& options) {
   if (std::set(options.batches.begin(), options.batches.end()).size() < options.batches.size())
@@ -145,14 +156,7 @@ Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedMode
         model, hash_of_model(directory), fleet, options,
         [&](std::size_t done, std::size_t all, const std::string& what) { bar.show(done, all, what); });
   }
-  for (std::size_t device = 0; device < benchmark.devices.size(); ++device) {
-    for (std::size_t piece = 0; piece < benchmark.pieces.size(); ++piece) {
-      const PieceMeasurement& measured = benchmark.measurements[device][piece];
-      if (measured.time) continue;
-      std::fprintf(stderr, "'%s' can't run on '%s': %s\n", benchmark.pieces[piece].name.c_str(),
-                   benchmark.devices[device].name.c_str(), measured.failure.c_str());
-    }
-  }
+  print_failures(benchmark);
   save_benchmark(directory, benchmark);
   return benchmark;
 }

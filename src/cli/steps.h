@@ -61,6 +61,9 @@ HeadOptions head_options(const ServeArguments& arguments);
 // SHA-256 of DIR/model.json, which ties benchmarks and plans to their model.
 std::string hash_of_model(const std::filesystem::path& directory);
 
+// Says on standard error what could not run where.
+void print_failures(const Benchmark& benchmark);
+
 // Measures and saves DIR/benchmark.json; says what could not run where.
 Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, Fleet& fleet,
                         const BenchmarkOptions& options);

@@ -17,6 +17,7 @@ namespace lamina {
 namespace {
 
 constexpr const char* kManifest = "manifest.json";
+constexpr const char* kSecrets = "secrets";
 constexpr const char* kFormat = "lamina-bundle";
 constexpr std::int64_t kVersion = 1;
 constexpr std::uint64_t kMaxManifest = 1U << 20U;
@@ -105,13 +106,17 @@ void write_bundle(const std::filesystem::path& directory,
     parameters += name + "=" + value + "\n";
   write_file(made / ".env", parameters);
   if (options.write_image) options.write_image(made / "image.tar");
-  if (options.compose.tls) std::filesystem::create_directory(made / "secrets");
+  if (options.compose.tls) std::filesystem::create_directory(made / kSecrets);
   write_manifest(made);
   partial.commit();
 }
 
 bool is_bundle(const std::filesystem::path& directory) {
   return std::filesystem::exists(directory / kManifest);
+}
+
+bool is_tls_bundle(const std::filesystem::path& directory) {
+  return std::filesystem::is_directory(directory / kSecrets);
 }
 
 void check_bundle(const std::filesystem::path& directory) {

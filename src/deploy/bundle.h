@@ -4,7 +4,7 @@
 //   docker-compose.yml                a service for each of them and the head
 //   .env                              parameters, the one file that is meant to be changed
 //   image.tar                         the image, where asked for
-//   secrets/                          place for authority.pem, head.pem, head.key, worker.pem, worker.key
+//   secrets/                          where asked for: place for what `lamina cert` makes
 //   manifest.json                     the SHA-256 of every other file but .env and secrets/
 #pragma once
 
@@ -34,6 +34,9 @@ void write_bundle(const std::filesystem::path& directory,
 
 // Whether a manifest stands in the directory.
 bool is_bundle(const std::filesystem::path& directory);
+
+// Whether it has a place for certificates: its head then serves HTTPS.
+bool is_tls_bundle(const std::filesystem::path& directory);
 
 // Error(corrupt) naming the first file that is not as the manifest has it, or missing.
 void check_bundle(const std::filesystem::path& directory);

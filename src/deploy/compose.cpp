@@ -145,9 +145,10 @@ void expect_all_run(const Docker& docker, const std::string& label) {
 void wait_until_it_serves(const Docker& docker, const ContainerRecord& record, const std::string& host,
                           std::chrono::milliseconds limit) {
   const std::string label = std::string(kDeploymentLabel) + "=" + record.name;
+  const bool tls = is_tls_bundle(record.directory);
   const std::string reached = host == "0.0.0.0" ? "127.0.0.1" : host;
   const Deadline deadline(limit);
-  for (int polls = 1; !is_serving(reached, record.port, std::chrono::seconds(2)); ++polls) {
+  for (int polls = 1; !is_serving(reached, record.port, tls, std::chrono::seconds(2)); ++polls) {
     if (polls % kPollsBetweenLooks == 0) expect_all_run(docker, label);
     if (deadline.passed()) {
       expect_all_run(docker, label);

@@ -40,10 +40,14 @@ std::string list_of(const std::vector<std::string>& words) {
   return fmt::format("[\"{}\"]", fmt::join(words, "\", \""));
 }
 
-void add_tls(std::vector<std::string>& words, const std::string& role, bool tls) {
-  if (!tls) return;
-  words.insert(words.end(), {"--tls-ca", "/secrets/authority.pem", "--tls-cert", "/secrets/" + role + ".pem",
-                             "--tls-key", "/secrets/" + role + ".key"});
+// Without certificates strangers are kept away by the containers' own network, and by the address at which
+// the head's port is published.
+void add_security(std::vector<std::string>& words, bool tls) {
+  if (tls) {
+    words.insert(words.end(), {"--certificates", "/secrets"});
+  } else {
+    words.emplace_back("--insecure");
+  }
 }
 
 // Files one by one: no container sees the key of another role. A missing one is an error of Compose.
@@ -58,17 +62,19 @@ std::string secrets(const std::string& role, bool tls) {
 }
 
 std::string head(const std::vector<DeviceInfo>& devices, bool tls) {
-  std::vector<std::string> command = {"deploy", "/bundle", "--host", "0.0.0.0", "--port",
-                                      std::to_string(kHttpPort), "--head-listen",
-                                      fmt::format("head:{}", kAnswerPort),
-                                      // Who reaches the port is for LAMINA_HOST to say, or for a proxy.
-                                      "--insecure"};
+  std::vector<std::string> command = {"deploy",        "/bundle",
+                                      "--host",        "0.0.0.0",
+                                      "--port",        std::to_string(kHttpPort),
+                                      "--head-listen", fmt::format("head:{}", kAnswerPort)};
   std::vector<std::string> workers;
   for (const DeviceInfo& device : devices) {
     workers.push_back(device.name);
     command.insert(command.end(), {"--worker", fmt::format("{0}={0}:{1}", device.name, kWorkerPort)});
   }
-  add_tls(command, "head", tls);
+  add_security(command, tls);
+  if (tls) command.insert(command.end(), {"--tls", "--auth-certificates"});
+  std::vector<std::string> health = {"CMD", kImageProgram, "health", "--port", std::to_string(kHttpPort)};
+  if (tls) health.emplace_back("--tls");
   std::string settings;
   for (const auto& [name, value] : kHeadSettings)
     settings += fmt::format("      {0}: \"${{{0}:-{1}}}\"\n", name, value);
@@ -84,14 +90,14 @@ std::string head(const std::vector<DeviceInfo>& devices, bool tls) {
     volumes:
       - {{type: bind, source: ., target: /bundle, read_only: true}}
 {secrets}    healthcheck:
-      test: ["CMD", "{program}", "health", "--port", "{port}"]
+      test: {health}
       interval: 10s
       timeout: 5s
       retries: 3
       start_period: 60s
 )",
       fmt::arg("workers", list_of(workers)), fmt::arg("command", list_of(command)),
-      fmt::arg("settings", settings), fmt::arg("port", kHttpPort), fmt::arg("program", kImageProgram),
+      fmt::arg("settings", settings), fmt::arg("port", kHttpPort), fmt::arg("health", list_of(health)),
       fmt::arg("secrets", secrets("head", tls)));
 }
 
@@ -112,9 +118,7 @@ std::string worker(const DeviceInfo& device, bool tls) {
     command.insert(command.end(), {"--memory", std::to_string(device.memory)});
     limits += fmt::format("    mem_limit: {}\n", device.memory);
   }
-  // Else the network, which is the deployment's own, is all that keeps strangers away.
-  if (!tls) command.emplace_back("--insecure");
-  add_tls(command, "worker", tls);
+  add_security(command, tls);
   return fmt::format(
       R"(  {name}:
     <<: *process

@@ -18,7 +18,7 @@ constexpr int kHttpPort = 8765;
 struct ComposeFileOptions {
   std::string image;  // unless LAMINA_IMAGE says otherwise
   std::string name;   // of the project, unless COMPOSE_PROJECT_NAME says otherwise
-  bool tls = false;   // with the files of the folder `secrets`
+  bool tls = false;   // with the files of the folder `secrets`, inside and for clients
 };
 
 // Limits are those of the plan's devices: `cpus`, else as many as threads, and memory.

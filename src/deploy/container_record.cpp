@@ -4,10 +4,13 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "deploy/compose_file.h"
 #include "deploy/docker.h"
 #include "deploy/record.h"
+#include "deploy/swarm.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace lamina {
 
@@ -58,9 +61,29 @@ std::vector<ContainerRecord> list_container_records() {
   return records;
 }
 
+std::optional<ContainerRecord> find_unrecorded(const std::string& name) {
+  const char* host = std::getenv("DOCKER_HOST");
+  ContainerRecord record{.name = name, .target = "compose", .docker_host = host == nullptr ? "" : host};
+  // A name that no deployment has could lead anywhere as a path.
+  if (project_name(name) != name) return std::nullopt;
+  try {
+    const Docker docker(record.docker_host);
+    for (const DockerThing thing : {DockerThing::container, DockerThing::network, DockerThing::volume})
+      if (!docker.find(thing, label_of(record)).empty()) return record;
+  } catch (const Error& error) {
+    spdlog::debug("{}", error.what());
+  }
+  return std::nullopt;
+}
+
 std::vector<ContainerProcess> containers_of(const ContainerRecord& record) {
   const std::string format = "{{.Label \"com.docker.compose.service\"}}\t{{.ID}}\t{{.Status}}";
   std::vector<ContainerProcess> processes;
+  if (record.target == "swarm") {
+    for (const SwarmProcess& task : tasks_in_swarm(Docker(record.docker_host), record.name))
+      processes.push_back({task.service, task.task.substr(0, kShortId), task.state});
+    return processes;
+  }
   for (const std::string& line : lines_of(Docker(record.docker_host)
                                               .run({"container", "ls", "--all", "--filter",
                                                     "label=" + label_of(record), "--format", format}))) {
@@ -77,7 +100,11 @@ std::vector<ContainerProcess> containers_of(const ContainerRecord& record) {
 
 void remove_deployment(const ContainerRecord& record) {
   const Docker docker(record.docker_host);
-  docker.remove_labelled(label_of(record));
+  if (record.target == "swarm") {
+    remove_from_swarm(docker, record.name);
+  } else {
+    docker.remove_labelled(label_of(record));
+  }
   if (!record.loaded_image.empty() && !docker.image_id(record.loaded_image).empty())
     docker.run({"image", "rm", record.loaded_image});
   std::filesystem::remove_all(deployments_directory() / record.name);

@@ -3,18 +3,19 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace lamina {
 
 struct ContainerRecord {
-  std::string name;          // of the project or stack, and the value of the label on all its parts
-  std::string target;        // "compose"
-  std::string directory;     // the bundle
-  std::string docker_host;   // as DOCKER_HOST was; empty: not set
-  std::string loaded_image;  // name of an image that was loaded for it; empty: none was
-  int port = 0;              // where it serves
+  std::string name = {};          // of the project or stack, and the value of the label on all its parts
+  std::string target = {};        // "compose" or "swarm"
+  std::string directory = {};     // the bundle
+  std::string docker_host = {};   // as DOCKER_HOST was; empty: not set
+  std::string loaded_image = {};  // name of an image that was loaded for it; empty: none was
+  int port = 0;                   // where it serves
 };
 
 struct ContainerProcess {
@@ -26,6 +27,9 @@ struct ContainerProcess {
 void save_record(const ContainerRecord& record);
 // Those whose record can be read, by name.
 std::vector<ContainerRecord> list_container_records();
+// A deployment of that name that Docker has, without a record here: Compose started it by itself. Nothing
+// where there is none or no Docker.
+std::optional<ContainerRecord> find_unrecorded(const std::string& name);
 // Its containers; Errors as of Docker::run().
 std::vector<ContainerProcess> containers_of(const ContainerRecord& record);
 // Ends and removes all that carries its label and the image that was loaded for it, then the record.

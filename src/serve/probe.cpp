@@ -2,9 +2,11 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/ssl/ssl_stream.hpp>
 
 namespace lamina {
 
@@ -18,7 +20,8 @@ using boost::system::error_code;
 // One request, step by step; whatever fails ends it.
 class Probe {
  public:
-  Probe(asio::io_context& io, const std::string& host, int port) : resolver_(io), stream_(io) {
+  Probe(asio::io_context& io, const std::string& host, int port, bool tls)
+      : tls_(tls), resolver_(io), stream_(io, context_) {
     request_.version(11);
     request_.method(http::verb::get);
     request_.target("/health/ready");
@@ -32,21 +35,28 @@ class Probe {
 
  private:
   void connect(const asio::ip::tcp::resolver::results_type& addresses) {
-    stream_.async_connect(addresses, [this](error_code error, const auto& /*address*/) {
-      if (!error) ask();
+    stream_.next_layer().async_connect(addresses, [this](error_code error, const auto& /*address*/) {
+      if (error) return;
+      if (!tls_) return ask(stream_.next_layer());
+      stream_.async_handshake(asio::ssl::stream_base::client, [this](error_code failed) {
+        if (!failed) ask(stream_);
+      });
     });
   }
-  void ask() {
-    http::async_write(stream_, request_, [this](error_code error, std::size_t /*size*/) {
+  template <typename Stream>
+  void ask(Stream& stream) {
+    http::async_write(stream, request_, [this, &stream](error_code error, std::size_t /*size*/) {
       if (error) return;
-      http::async_read(stream_, buffer_, reply_, [this](error_code failed, std::size_t /*size*/) {
+      http::async_read(stream, buffer_, reply_, [this](error_code failed, std::size_t /*size*/) {
         ready_ = !failed && reply_.result() == http::status::ok;
       });
     });
   }
 
+  bool tls_;
+  asio::ssl::context context_{asio::ssl::context::tls_client};
   asio::ip::tcp::resolver resolver_;
-  beast::tcp_stream stream_;
+  beast::ssl_stream<beast::tcp_stream> stream_;
   beast::flat_buffer buffer_{64U << 10U};
   http::request<http::empty_body> request_;
   http::response<http::string_body> reply_;
@@ -55,9 +65,9 @@ class Probe {
 
 }  // namespace
 
-bool is_serving(const std::string& host, int port, std::chrono::milliseconds limit) {
+bool is_serving(const std::string& host, int port, bool tls, std::chrono::milliseconds limit) {
   asio::io_context io(1);
-  const Probe probe(io, host, port);
+  const Probe probe(io, host, port, tls);
   io.run_for(limit);
   return probe.ready();
 }

@@ -140,7 +140,43 @@ Compose alone is enough; settings come from .env and the environment:
   ready
   $ curl -s --data-binary @../in.npy localhost:8200/input -o served.npy && "$PYTHON" "$CASES/../cli/same.py" served.npy ../keras.npy
   same
-  $ docker-compose down -v 2>/dev/null; rm served.npy; cd ..
+  $ docker-compose down 2>/dev/null; rm served.npy; cd ..
+
+What Compose leaves without -v is the deployment's still:
+
+  $ lamina deploy parcel --target compose
+  lamina: the deployment 'parcel' is there already; end it with 'lamina clean parcel' or give another --stack
+  [1]
+  $ lamina clean parcel
+  removed 1 deployment
+  $ lamina clean parcel
+  lamina: there is no deployment 'parcel'; see 'lamina status'
+  [3]
+  $ docker image rm lamina:0.1.0 >/dev/null && docker_state | diff before -
+
+With certificates nobody is heard who has none, inside and outside:
+
+  $ docker load -qi parcel/image.tar >/dev/null
+  $ lamina bundle cut -o sealed --tls >/dev/null
+  $ lamina deploy sealed --target compose 2>&1 | grep -c 'bind source path does not exist'
+  1
+  $ docker container ls -aq
+  $ lamina cert sealed/secrets >/dev/null && chmod a+r sealed/secrets/head.key sealed/secrets/worker.key
+  $ lamina deploy sealed --target compose
+  deployment sealed serves on port 8765; end it with 'lamina clean sealed'
+  $ curl -sk --data-binary @in.npy https://localhost:8765/input -o /dev/null -w '%{http_code}\n'
+  401
+  $ curl -s --cacert sealed/secrets/authority.pem --cert sealed/secrets/client.pem --key sealed/secrets/client.key \
+  >   --data-binary @in.npy https://localhost:8765/input -o served.npy && "$PYTHON" "$CASES/../cli/same.py" served.npy keras.npy
+  same
+  $ docker inspect sealed_pi_1 --format '{{range .Mounts}}{{.Destination}} {{end}}' | tr ' ' '\n' | grep secrets | sort
+  /secrets/authority.pem
+  /secrets/worker.key
+  /secrets/worker.pem
+  $ docker exec sealed_head_1 /usr/bin/lamina health --tls
+  ready
+  $ lamina clean sealed
+  removed 1 deployment
   $ docker image rm lamina:0.1.0 >/dev/null && docker_state | diff before -
 
 A model that was never cut goes to one worker, under PAPDL's name of the command too:

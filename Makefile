@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 BUILD ?= build/release
 PYTHON := .deps/test/bin/python
 
-.PHONY: all demo test test-containers test-all bench sanitize format tidy clean
+.PHONY: all demo test test-containers test-swarm test-all bench sanitize format tidy clean
 
 all: $(BUILD)/lamina
 
@@ -33,12 +33,17 @@ test-build: setup-test
 	@ninja -C build/release -j $(JOBS)
 
 test: test-build
-	@ctest --test-dir build/release --output-on-failure --label-exclude 'slow|containers' -j $(JOBS)
+	@ctest --test-dir build/release --output-on-failure --label-exclude 'slow|containers|swarm' -j $(JOBS)
 
 # On a Docker of their own; skipped where none can run, unless LAMINA_REQUIRE_DOCKER is set.
 test-containers: test-build
 	@scripts/setup container
 	@ctest --test-dir build/release --output-on-failure -L containers
+
+# On a Docker Swarm of three nodes of its own; skipped as above.
+test-swarm: test-build
+	@scripts/setup container
+	@ctest --test-dir build/release --output-on-failure -L swarm
 
 # Everything: the slow tests too, and the suite under the sanitizers.
 test-all: test-build

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/steps.h"
+#include "cli/swarm.h"
 #include "cli/tls_options.h"
 
 #include <chrono>
@@ -22,6 +23,8 @@ struct Options {
   DeviceArguments devices;
   BenchmarkArguments benchmark;
   TlsFiles tls;
+  std::string target = "local";
+  SwarmArguments swarm;
 };
 
 void print(const Benchmark& benchmark) {
@@ -65,6 +68,16 @@ void run(const Options& options) {
   std::printf("\nwrote %s/benchmark.json\n", options.directory.c_str());
 }
 
+void run_on_swarm(const Options& options) {
+  const EndSignals signals;
+  const Benchmark benchmark = benchmark_on_swarm(
+      options.swarm.options(options.directory, options.benchmark.startup, signals), options.benchmark.options,
+      [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); });
+  print_failures(benchmark);
+  print(benchmark);
+  std::printf("\nwrote %s/benchmark.json\n", options.directory.c_str());
+}
+
 }  // namespace
 
 void add_benchmark(CLI::App& app) {
@@ -75,7 +88,19 @@ void add_benchmark(CLI::App& app) {
   options->devices.add_to(*command);
   options->benchmark.add_to(*command);
   add_tls_options(*command, options->tls, "head");
-  command->callback([options] { run(*options); });
+  command
+      ->add_option("--target", options->target,
+                   "where: the machines of --devices, or a worker on every node of this Docker's Swarm")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"local", "swarm"}));
+  options->swarm.add_to(*command);
+  command->callback([options] {
+    if (options->target == "swarm") {
+      run_on_swarm(*options);
+    } else {
+      run(*options);
+    }
+  });
 }
 
 }  // namespace lamina::cli

@@ -55,10 +55,20 @@ std::vector<Plan> rehearse_on_workers(const Options& options, const SlicedModel&
                         fleet, head);
 }
 
+// The machine that is named so, or whose node of a Swarm has an id that begins so.
+std::string resolve_source(const std::string& source, const Benchmark& benchmark) {
+  std::vector<std::string> found;
+  for (const DeviceInfo& device : benchmark.devices) {
+    if (device.name == source) return source;
+    if (!device.node.empty() && device.node.starts_with(source)) found.push_back(device.name);
+  }
+  return found.size() == 1 ? found.front() : source;
+}
+
 void run(const Options& options) {
   const SlicedModel model = load_sliced_model(options.directory);
   const Benchmark benchmark = load_benchmark(options.directory);
-  Planning planning(model, benchmark, options.source, options.plan);
+  Planning planning(model, benchmark, resolve_source(options.source, benchmark), options.plan);
   std::vector<Plan> plans = planning.find_to_run(options.top, options.measure);
   if (options.measure > 0) plans = rehearse_on_workers(options, model, planning, std::move(plans));
   const std::size_t shown = std::min(options.top, plans.size());
@@ -98,7 +108,9 @@ void add_configure(CLI::App& app) {
   CLI::App* command = app.add_subcommand("configure", "Find the best plan for the measured machines");
   command->add_option("DIR", options->directory, "a directory that 'lamina benchmark' has measured")
       ->required();
-  command->add_option("SOURCE", options->source, "the machine where requests enter and answers leave")
+  command
+      ->add_option("SOURCE", options->source,
+                   "the machine where requests enter and answers leave: its name, or the id of its node")
       ->required();
   options->plan.add_to(*command);
   command->add_option("--batch", options->plan.batch,

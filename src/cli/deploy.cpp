@@ -6,9 +6,11 @@
 #include "base/log.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/resume.h"
 #include "cli/running.h"
 #include "cli/signals.h"
 #include "cli/steps.h"
+#include "cli/swarm.h"
 #include "cluster/process_memory.h"
 #include "deploy/bundle.h"
 #include "deploy/compose.h"
@@ -23,6 +25,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -41,9 +44,10 @@ struct Options {
   ServeArguments serve;
   double startup = 60;
   bool detach = false;
+  bool resume = false;
   std::vector<std::string> workers;  // NAME=HOST:PORT
   std::string target = "local";
-  std::string stack;
+  SwarmArguments swarm;
   std::string deployment;  // made by the process that detached this one
 };
 
@@ -63,6 +67,23 @@ class DeploymentDirectory {
  private:
   std::filesystem::path path_;
 };
+
+std::filesystem::path deployment_directory(const Options& options,
+                                           const std::optional<DeploymentRecord>& interrupted) {
+  if (interrupted && options.deployment.empty()) return deployments_directory() / interrupted->id;
+  if (options.deployment.empty()) return create_deployment_directory();
+  // The process that detached this one waits for its own directory; what the other holds goes there.
+  if (interrupted) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(deployments_directory() / interrupted->id)) {
+      if (entry.is_directory())
+        std::filesystem::rename(entry.path(),
+                                std::filesystem::path(options.deployment) / entry.path().filename(), ignored);
+    }
+    std::filesystem::remove_all(deployments_directory() / interrupted->id, ignored);
+  }
+  return options.deployment;
+}
 
 // Has devices of the plan run at other addresses than it says.
 void place_workers(Plan& plan, const std::vector<std::string>& workers) {
@@ -88,14 +109,23 @@ void serve(const Options& options) {
   check_weights(options.directory, model);
   Plan plan = load_plan(options.directory);
   place_workers(plan, options.workers);
-  const DeploymentDirectory deployment(
-      options.deployment.empty() ? create_deployment_directory() : std::filesystem::path(options.deployment));
-  // A plan names local workers by the address they had when they were measured; they are started anew.
+  const std::optional<DeploymentRecord> interrupted = take_up_interrupted(options.directory);
+  if (options.resume && !interrupted)
+    fail(ErrorCode::not_found, "no deployment of '{}' was interrupted", options.directory);
+  ServeArguments arguments = options.serve;
+  if (interrupted && arguments.port == 0) arguments.port = interrupted->port;
+  if (interrupted) spdlog::info("taking up deployment {}, whose head died", interrupted->id);
+  const DeploymentDirectory deployment(deployment_directory(options, interrupted));
+  // Of the other machines, those that are to be started here stand by; the rest is found when it is needed.
   std::vector<DeviceInfo> devices;
   std::copy_if(plan.devices.begin(), plan.devices.end(), std::back_inserter(devices),
-               [&](const DeviceInfo& device) { return uses(plan, device.name); });
-  const Fleet fleet(devices, fleet_options(deployment.path(), options.serve.tls, options.startup));
-  Running running(options.directory, model, plan, fleet, deployment.path(), options.serve);
+               [&](const DeviceInfo& device) { return uses(plan, device.name) || device.address.empty(); });
+  FleetOptions workers = fleet_options(deployment.path(), options.serve.tls, options.startup);
+  // Machines that were lost before the head are no reason not to serve.
+  workers.may_miss = interrupted.has_value();
+  Fleet fleet(devices, workers);
+  Running running(options.directory, model, plan, fleet, deployment.path(), arguments,
+                  interrupted.has_value());
   std::printf("%sserving on %s\n", format_plan(plan).c_str(), options.serve.url(running.port()).c_str());
   std::fflush(stdout);
   write_file(deployment.path() / "ready", std::to_string(running.port()));
@@ -164,11 +194,24 @@ std::map<std::string, std::string> given_parameters(const CLI::App& command) {
 void deploy_with_compose(const Options& options, const CLI::App& command) {
   const ContainerRecord record =
       start_compose({.bundle = options.directory,
-                     .name = options.stack,
+                     .name = options.swarm.stack,
                      .parameters = given_parameters(command),
                      .startup = std::chrono::milliseconds(static_cast<std::int64_t>(options.startup * 1e3))});
   std::printf("deployment %s serves on port %d; end it with 'lamina clean %s'\n", record.name.c_str(),
               record.port, record.name.c_str());
+}
+
+void deploy_with_swarm(const Options& options, const CLI::App& command) {
+  const EndSignals signals;
+  SwarmServeOptions served;
+  served.port = options.serve.port;
+  for (const auto& [name, value] : given_parameters(command)) {
+    if (name != "LAMINA_HOST" && name != "LAMINA_PORT") served.environment.push_back(name + "=" + value);
+  }
+  const ContainerRecord record =
+      deploy_on_swarm(options.swarm.options(options.directory, options.startup, signals), served);
+  std::printf("deployment %s serves on port %d of the plan's source; end it with 'lamina clean %s'\n",
+              record.name.c_str(), record.port, record.name.c_str());
 }
 
 }  // namespace
@@ -186,18 +229,26 @@ void add_deploy(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   command->add_flag("--detach", options->detach,
                     "go on in the background; see 'lamina status' and 'lamina clean'");
+  command->add_flag(
+      "--resume", options->resume,
+      "only take up a deployment whose head was killed; without it such a one is taken up where "
+      "there is one");
   command->add_option("--deployment", options->deployment)->group("");
   command->add_option("--worker", options->workers,
                       "NAME=HOST:PORT: a device of the plan whose worker runs there already");
   command
-      ->add_option("--target", options->target, "what runs it: processes of this machine, or Docker Compose")
+      ->add_option("--target", options->target,
+                   "what runs it: processes of this machine, Docker Compose, or the nodes of a Docker Swarm")
       ->capture_default_str()
-      ->check(CLI::IsMember({"local", "compose"}));
-  command->add_option("--stack", options->stack,
-                      "name of the deployment in containers; without it the bundle's");
+      ->check(CLI::IsMember({"local", "compose", "swarm"}));
+  options->swarm.add_to(*command);
   command->callback([options, command] {
     if (options->target == "compose") {
       deploy_with_compose(*options, *command);
+      return;
+    }
+    if (options->target == "swarm") {
+      deploy_with_swarm(*options, *command);
       return;
     }
     if (!options->detach) {

@@ -12,6 +12,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <iterator>
 #include <limits>
 #include <optional>
@@ -153,10 +154,40 @@ void PlanArguments::add_to(CLI::App& command) {
       ->check(CLI::NonNegativeNumber);
 }
 
+PlanDemands demands_of(const PlanArguments& arguments) {
+  PlanDemands demands;
+  demands.constraints = arguments.constraints;
+  demands.deadline = arguments.deadline;
+  demands.min_rate = arguments.min_rate;
+  demands.replicas = arguments.replicas;
+  demands.batch = arguments.batch;
+  demands.branches = !arguments.no_branches;
+  demands.wire = arguments.wire.wire;
+  demands.wire_tolerance = arguments.wire.tolerance;
+  for (const std::string& file : arguments.wire.calibration)
+    demands.calibration.push_back(std::filesystem::absolute(file).string());
+  return demands;
+}
+
+PlanArguments arguments_of(const Plan& plan) {
+  PlanArguments arguments;
+  arguments.objective = to_string(plan.objective);
+  arguments.constraints = plan.demands.constraints;
+  arguments.deadline = plan.demands.deadline;
+  arguments.min_rate = plan.demands.min_rate;
+  arguments.replicas = plan.demands.replicas;
+  arguments.batch = plan.demands.batch;
+  arguments.no_branches = !plan.demands.branches;
+  arguments.wire = {plan.demands.wire, plan.demands.calibration, plan.demands.wire_tolerance};
+  return arguments;
+}
+
 Planning::Planning(const SlicedModel& model, const Benchmark& benchmark, std::string source,
-                   const PlanArguments& arguments)
+                   const PlanArguments& arguments, std::set<std::string> gone)
     : model_(model),
       source_(std::move(source)),
+      demands_(demands_of(arguments)),
+      gone_(std::move(gone)),
       joins_(!arguments.batch.empty()),
       wire_arguments_(arguments.wire),
       layers_(layers_of(model, benchmark)),
@@ -207,6 +238,9 @@ std::vector<Plan> Planning::find_of(PlanningProblem& one) {
   PlacementProblem free = make_problem(one.benchmark, source_);
   one.corrections.apply(free);
   name_layers_of_branches(model_, free);
+  for (std::size_t device = 0; device < free.devices.size(); ++device) {
+    if (gone_.contains(free.devices[device].name)) forbid_device(free, device);
+  }
   if (wires_) wires_->add_to(free);
   one.problem = free;
   apply_constraints(constraints_, layers_, one.problem);
@@ -216,6 +250,7 @@ std::vector<Plan> Planning::find_of(PlanningProblem& one) {
     bool accepted = true;
     for (const PlannedPlacement& found : find_placements(one.problem, one.request)) {
       plans.push_back(make_plan(one.benchmark, source_, one.request.objective, found, one.problem));
+      plans.back().demands = demands_;
       if (wires_) accepted = wires_->accept(plans.back(), found.placement) && accepted;
     }
     // Some hop has to be wider.

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ struct PlanArguments {
   void add_to(CLI::App& command);
 };
 
+// What was asked, for plan.json, and back.
+PlanDemands demands_of(const PlanArguments& arguments);
+PlanArguments arguments_of(const Plan& plan);
+
 // What plans of one batch size are made from.
 struct PlanningProblem {
   Benchmark benchmark;
@@ -45,10 +50,10 @@ struct PlanningProblem {
 // Makes plans, and makes them again when some have run.
 class Planning {
  public:
-  // Keeps model and benchmark. Error(invalid_argument) for arguments that can't be read or don't fit the
-  // benchmark.
+  // Keeps model and benchmark. Nothing is placed on devices that are `gone`. Error(invalid_argument) for
+  // arguments that can't be read or don't fit the benchmark.
   Planning(const SlicedModel& model, const Benchmark& benchmark, std::string source,
-           const PlanArguments& arguments);
+           const PlanArguments& arguments, std::set<std::string> gone = {});
   Planning(const Planning&) = delete;
   Planning& operator=(const Planning&) = delete;
 
@@ -70,6 +75,8 @@ class Planning {
 
   const SlicedModel& model_;
   std::string source_;
+  PlanDemands demands_;
+  std::set<std::string> gone_;
   bool joins_;
   WireArguments wire_arguments_;
   std::vector<std::vector<std::string>> layers_;

@@ -1,12 +1,16 @@
 #include "cli/running.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "cli/answer.h"
+#include "cli/planning.h"
 #include "deploy/pipeline.h"
 #include "deploy/process.h"
 #include "graph/rows.h"
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <unistd.h>
 
@@ -15,7 +19,9 @@ namespace lamina::cli {
 namespace {
 
 constexpr std::chrono::seconds kLossLimit{1};
-constexpr double kBatchWindow = 2;  // milliseconds
+constexpr std::chrono::seconds kResumeLimit{60};
+constexpr double kBatchWindow = 2;      // milliseconds
+constexpr double kReplanTimeLimit = 2;  // seconds
 
 RecordedProcess record_process(const std::string& role, pid_t pid) {
   return {role, pid, process_start_time(pid)};
@@ -24,9 +30,22 @@ RecordedProcess record_process(const std::string& role, pid_t pid) {
 }  // namespace
 
 Running::Running(const std::filesystem::path& directory, const SlicedModel& model, const Plan& plan,
-                 const Fleet& fleet, const std::filesystem::path& deployment,
-                 const ServeArguments& arguments) {
-  head_ = make_head(model, hash_of_model(directory), plan, fleet, head_options(arguments));
+                 Fleet& fleet, const std::filesystem::path& deployment, const ServeArguments& arguments,
+                 bool resumed)
+    : directory_(directory), model_(model), plan_(plan), model_hash_(hash_of_model(directory)) {
+  record_.id = deployment.filename().string();
+  record_.model_directory = std::filesystem::absolute(directory).string();
+  SupervisorOptions options;
+  options.head = head_options(arguments);
+  for (const DeviceInfo& device : plan.devices) {
+    options.machines.push_back(device.name);
+    if (!device.address.empty()) addresses_[device.name] = device.address;
+  }
+  options.find = [this](const std::string& machine) { return find(machine); };
+  options.plan = [this](const std::set<std::string>& machines) { return plan_for(machines); };
+  options.changed = [this] { save(); };
+  keeper_ = std::make_unique<WorkerKeeper>(fleet.give_workers(), [this] { save(); });
+  supervisor_ = std::make_unique<Supervisor>(signature_of(model.graph), options);
   const std::int64_t batch_limit = arguments.batch_limit.value_or(plan.joining ? plan.batch : 1);
   if (batch_limit > 1) {
     check_rows_apart(model.graph);
@@ -36,15 +55,20 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
     joining.max_batch = batch_limit;
     joining.window = std::chrono::microseconds(static_cast<std::int64_t>(window * 1e3));
     joining.max_in_flight = arguments.max_in_flight;
-    batcher_ = std::make_unique<Batcher>(*head_, joining);
+    batcher_ = std::make_unique<Batcher>(*supervisor_, joining);
   }
-  try {
-    head_->start();
-  } catch (const Error& error) {
-    // Of a worker that dies of its stage the head sees a broken connection alone.
-    const std::string lost = error.code() == ErrorCode::unavailable ? fleet.losses(kLossLimit) : "";
-    if (lost.empty()) throw;
-    fail(ErrorCode::unavailable, "{}", lost);
+  if (resumed) {
+    supervisor_->start();
+    if (!supervisor_->wait_until_serving(kResumeLimit)) spdlog::warn("no plan runs yet");
+  } else {
+    try {
+      supervisor_->start(make_blueprint(model, model_hash_, plan));
+    } catch (const Error& error) {
+      // Of a worker that dies of its stage the head sees a broken connection alone.
+      const std::string lost = error.code() == ErrorCode::unavailable ? keeper_->losses(kLossLimit) : "";
+      if (lost.empty()) throw;
+      fail(ErrorCode::unavailable, "{}", lost);
+    }
   }
 
   HttpOptions http = arguments.http.options(arguments.tls);
@@ -53,20 +77,54 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
   http.request_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(arguments.timeout * 1e3));
   http.class_names = load_classes(arguments.classes);
   http_ = std::make_unique<HttpServer>(pipeline(), http);
-
-  record_.id = deployment.filename().string();
-  record_.model_directory = std::filesystem::absolute(directory).string();
-  record_.port = port();
-  record_.processes.push_back(record_process("head", ::getpid()));
-  for (const LocalWorker& worker : fleet.local_workers()) {
-    record_.processes.push_back(record_process(worker.name(), worker.pid()));
+  {
+    const std::lock_guard lock(record_mutex_);
+    record_.port = port();
   }
-  save_record(record_);
+  save();
 }
 
 Running::~Running() {
   http_->stop();
-  head_->unload();
+  supervisor_->unload();
+  // Nothing is saved any more: the directory may be removed.
+  keeper_.reset();
+}
+
+std::string Running::find(const std::string& machine) const {
+  const auto found = addresses_.find(machine);
+  return found == addresses_.end() ? keeper_->address(machine) : found->second;
+}
+
+// The plan itself where its machines are all there; otherwise what the same demands give on those that are.
+Blueprint Running::plan_for(const std::set<std::string>& machines) {
+  std::set<std::string> gone;
+  bool whole = true;
+  for (const DeviceInfo& device : plan_.devices) {
+    if (machines.contains(device.name)) continue;
+    gone.insert(device.name);
+    whole = whole && !uses(plan_, device.name);
+  }
+  if (whole) return make_blueprint(model_, model_hash_, plan_);
+  const Benchmark benchmark = load_benchmark(directory_);
+  PlanArguments arguments = arguments_of(plan_);
+  arguments.time_limit = kReplanTimeLimit;
+  Planning planning(model_, benchmark, plan_.source, arguments, gone);
+  return make_blueprint(model_, model_hash_, planning.find(1).front());
+}
+
+void Running::save() {
+  const std::lock_guard lock(record_mutex_);
+  if (record_.port == 0) return;
+  record_.processes = {record_process("head", ::getpid())};
+  for (const auto& [name, pid] : keeper_->processes()) {
+    if (pid > 0) record_.processes.push_back(record_process(name, pid));
+  }
+  try {
+    save_record(record_);
+  } catch (const Error& error) {
+    spdlog::warn("{}", error.what());
+  }
 }
 
 }  // namespace lamina::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <csignal>
+#include <ctime>
 
 namespace lamina::cli {
 
@@ -21,6 +22,11 @@ class EndSignals {
   void wait() const {
     int received = 0;
     sigwait(&signals_, &received);
+  }
+  // Whether one has; takes it.
+  bool arrived() const {
+    constexpr timespec kNow{0, 0};
+    return sigtimedwait(&signals_, nullptr, &kNow) > 0;
   }
 
  private:

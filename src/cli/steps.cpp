@@ -82,6 +82,14 @@ void ServeArguments::add_to(CLI::App& command) {
       ->envname("LAMINA_MAX_IN_FLIGHT")
       ->check(CLI::Range(1, 100000));
   command
+      .add_option("--heartbeat", heartbeat,
+                  "milliseconds after which each worker is asked again if it is there")
+      ->capture_default_str()
+      ->check(CLI::Range(10, 600000));
+  command.add_option("--missed-beats", missed_beats, "times in a row that a worker may be silent")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  command
       .add_option(
           "--batch-limit", batch_limit,
           "rows that requests are joined up to on their way through the pipeline; 1: each goes alone; "
@@ -116,12 +124,24 @@ HeadOptions head_options(const ServeArguments& arguments) {
   options.listen = arguments.head_listen;
   options.precision = arguments.precision;
   options.max_in_flight = arguments.max_in_flight;
+  options.heartbeat = {std::chrono::milliseconds(arguments.heartbeat), arguments.missed_beats};
   options.tls = arguments.tls;
   return options;
 }
 
 std::string hash_of_model(const std::filesystem::path& directory) {
   return sha256(map_file(directory / "model.json").bytes());
+}
+
+void print_failures(const Benchmark& benchmark) {
+  for (std::size_t device = 0; device < benchmark.devices.size(); ++device) {
+    for (std::size_t piece = 0; piece < benchmark.pieces.size(); ++piece) {
+      const PieceMeasurement& measured = benchmark.measurements[device][piece];
+      if (measured.time) continue;
+      std::fprintf(stderr, "'%s' can't run on '%s': %s\n", benchmark.pieces[piece].name.c_str(),
+                   benchmark.devices[device].name.c_str(), measured.failure.c_str());
+    }
+  }
 }
 
 Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, Fleet& fleet,
@@ -136,14 +156,7 @@ Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedMode
         model, hash_of_model(directory), fleet, options,
         [&](std::size_t done, std::size_t all, const std::string& what) { bar.show(done, all, what); });
   }
-  for (std::size_t device = 0; device < benchmark.devices.size(); ++device) {
-    for (std::size_t piece = 0; piece < benchmark.pieces.size(); ++piece) {
-      const PieceMeasurement& measured = benchmark.measurements[device][piece];
-      if (measured.time) continue;
-      std::fprintf(stderr, "'%s' can't run on '%s': %s\n", benchmark.pieces[piece].name.c_str(),
-                   benchmark.devices[device].name.c_str(), measured.failure.c_str());
-    }
-  }
+  print_failures(benchmark);
   save_benchmark(directory, benchmark);
   return benchmark;
 }

@@ -42,6 +42,8 @@ struct ServeArguments {
   std::string precision = "f32";
   double timeout = 30;
   std::size_t max_in_flight = 64;
+  int heartbeat = 500;  // milliseconds
+  int missed_beats = 3;
   // As the plan says without them.
   std::optional<std::int64_t> batch_limit;
   std::optional<double> batch_window;  // milliseconds
@@ -58,6 +60,9 @@ HeadOptions head_options(const ServeArguments& arguments);
 
 // SHA-256 of DIR/model.json, which ties benchmarks and plans to their model.
 std::string hash_of_model(const std::filesystem::path& directory);
+
+// Says on standard error what could not run where.
+void print_failures(const Benchmark& benchmark);
 
 // Measures and saves DIR/benchmark.json; says what could not run where.
 Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, Fleet& fleet,

@@ -44,6 +44,16 @@ struct BatchSizes {
   std::uint64_t rows = 0;             // of all batches together
 };
 
+// What happened to the machines of a pipeline that recovers.
+struct RecoveryStatus {
+  std::uint64_t recoveries = 0;  // times that it served again after a loss
+  double last_seconds = 0;       // from the last loss until requests were sent again
+  std::uint64_t replans = 0;     // changes of plan while it served, as for a machine that came back
+  std::uint64_t requests_resent = 0;
+  std::vector<std::string> lost;  // machines that are gone now
+  std::string state;              // "serving", "recovering" or why no plan fits
+};
+
 struct PipelineStatus {
   std::string model;
   std::vector<StageStatus> stages;
@@ -51,7 +61,8 @@ struct PipelineStatus {
   std::uint64_t requests_in_flight = 0;
   std::uint64_t requests_answered = 0;
   std::uint64_t requests_failed = 0;
-  std::optional<BatchSizes> batch_sizes = std::nullopt;  // nothing where requests are not joined
+  std::optional<BatchSizes> batch_sizes = std::nullopt;   // nothing where requests are not joined
+  std::optional<RecoveryStatus> recovery = std::nullopt;  // nothing where losses are not recovered from
 };
 
 class Orchestrator {

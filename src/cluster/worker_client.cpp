@@ -19,26 +19,45 @@ constexpr std::size_t kChunk = 1U << 20U;
 constexpr std::chrono::seconds kShort{20};
 constexpr std::chrono::minutes kLong{10};
 
-template <typename Duration>
-void set_deadline(grpc::ClientContext& context, Duration limit) {
-  context.set_deadline(std::chrono::system_clock::now() + limit);
-}
-
 }  // namespace
+
+std::string stage_name(const Graph& graph, const std::vector<std::string>& hashes) {
+  return sha256(to_json(graph, hashes).dump());
+}
 
 WorkerClient::WorkerClient(std::string address, const TlsFiles& tls)
     : address_(std::move(address)),
       channel_(open_channel(address_, tls)),
       stub_(v1::Worker::NewStub(channel_)) {}
 
-WorkerDescription WorkerClient::describe(std::chrono::milliseconds limit) {
-  grpc::ClientContext context;
-  set_deadline(context, limit);
-  context.set_wait_for_ready(true);
+void WorkerClient::begin(grpc::ClientContext& context) {
+  const std::lock_guard lock(mutex_);
+  under_way_.insert(&context);
+  if (abandoned_) context.TryCancel();
+}
+
+void WorkerClient::end(grpc::ClientContext& context) {
+  const std::lock_guard lock(mutex_);
+  under_way_.erase(&context);
+}
+
+void WorkerClient::abandon() {
+  const std::lock_guard lock(mutex_);
+  abandoned_ = true;
+  for (grpc::ClientContext* context : under_way_) context->TryCancel();
+}
+
+WorkerDescription WorkerClient::describe(std::chrono::milliseconds limit) { return ask(limit, true); }
+
+WorkerDescription WorkerClient::look(std::chrono::milliseconds limit) { return ask(limit, false); }
+
+WorkerDescription WorkerClient::ask(std::chrono::milliseconds limit, bool wait) {
+  Call call(*this, limit);
+  call.context()->set_wait_for_ready(wait);
   v1::DescribeRequest request;
   request.set_protocol(kProtocolVersion);
   v1::Description reply;
-  throw_if_failed(stub_->Describe(&context, request, &reply), peer());
+  throw_if_failed(stub_->Describe(call.context(), request, &reply), peer());
   DeviceInfo device{reply.name(), address_, reply.threads(), reply.memory(), reply.free_memory()};
   device.processors = reply.processors();
   return {std::move(device), reply.engine(), reply.processor_seconds()};
@@ -52,15 +71,13 @@ void WorkerClient::send_missing_blobs(const Graph& graph, const std::vector<std:
   }
   v1::BlobList missing;
   {
-    grpc::ClientContext context;
-    set_deadline(context, kLong);
-    throw_if_failed(stub_->FindMissing(&context, wanted, &missing), peer());
+    Call call(*this, kLong);
+    throw_if_failed(stub_->FindMissing(call.context(), wanted, &missing), peer());
   }
   if (missing.sha256_size() == 0) return;
-  grpc::ClientContext context;
-  set_deadline(context, kLong);
+  Call call(*this, kLong);
   v1::Done done;
-  const auto stream = stub_->PutBlobs(&context, &done);
+  const auto stream = stub_->PutBlobs(call.context(), &done);
   bool open = true;
   for (const std::string& hash : missing.sha256()) {
     const auto found = tensors.find(hash);
@@ -86,9 +103,8 @@ void WorkerClient::send_missing_blobs(const Graph& graph, const std::vector<std:
 void WorkerClient::send_and_load(const Graph& graph, const std::vector<std::string>& hashes,
                                  const v1::LoadRequest& request, v1::LoadReply* reply) {
   send_missing_blobs(graph, hashes);
-  grpc::ClientContext context;
-  set_deadline(context, kLong);
-  throw_if_failed(stub_->Load(&context, request, reply), peer());
+  Call call(*this, kLong);
+  throw_if_failed(stub_->Load(call.context(), request, reply), peer());
 }
 
 std::string WorkerClient::load(const Graph& graph, const std::vector<std::string>& hashes,
@@ -112,17 +128,15 @@ std::string WorkerClient::load(const Graph& graph, const std::vector<std::string
 }
 
 void WorkerClient::unload(const std::string& stage) {
-  grpc::ClientContext context;
-  set_deadline(context, kShort);
+  Call call(*this, kShort);
   v1::StageName request;
   request.set_stage(stage);
   v1::Done done;
-  throw_if_failed(stub_->Unload(&context, request, &done), peer());
+  throw_if_failed(stub_->Unload(call.context(), request, &done), peer());
 }
 
 PieceTime WorkerClient::measure(const std::string& stage, std::int64_t batch, const MeasureOptions& options) {
-  grpc::ClientContext context;
-  set_deadline(context, kLong);
+  Call call(*this, kLong);
   v1::MeasureRequest request;
   request.set_stage(stage);
   request.set_batch(batch);
@@ -131,63 +145,68 @@ PieceTime WorkerClient::measure(const std::string& stage, std::int64_t batch, co
   request.set_pause_microseconds(static_cast<int>(options.pause.count()));
   request.set_steady_milliseconds(static_cast<int>(options.steady.count()));
   v1::MeasureReply reply;
-  throw_if_failed(stub_->Measure(&context, request, &reply), peer());
+  throw_if_failed(stub_->Measure(call.context(), request, &reply), peer());
   return {reply.median(),           reply.p10(),          reply.p90(),
           reply.activation_bytes(), reply.weight_bytes(), reply.steady()};
 }
 
 LinkTimes WorkerClient::measure_link(const std::string& to, int pings, double seconds,
                                      std::chrono::microseconds pause) {
-  grpc::ClientContext context;
-  set_deadline(context, kLong);
+  Call call(*this, kLong);
   v1::LinkRequest request;
   request.set_address(to);
   request.set_pings(pings);
   request.set_seconds(seconds);
   request.set_pause_microseconds(static_cast<int>(pause.count()));
   v1::LinkReply reply;
-  throw_if_failed(stub_->MeasureLink(&context, request, &reply), peer());
+  throw_if_failed(stub_->MeasureLink(call.context(), request, &reply), peer());
   return {{reply.round_trip_min(), reply.round_trip_mean(), reply.round_trip_max(), reply.bandwidth()},
           {reply.send(), reply.send_byte(), reply.receive(), reply.receive_byte()}};
 }
 
 WireTime WorkerClient::measure_wire(WireFormat format, std::uint64_t bytes) {
-  grpc::ClientContext context;
-  set_deadline(context, kLong);
+  Call call(*this, kLong);
   v1::WireRequest request;
   request.set_format(std::string(to_string(format)));
   request.set_bytes(bytes);
   v1::WireReply reply;
-  throw_if_failed(stub_->MeasureWire(&context, request, &reply), peer());
+  throw_if_failed(stub_->MeasureWire(call.context(), request, &reply), peer());
   return {reply.narrow_seconds(), reply.widen_seconds(), reply.bytes()};
 }
 
 void WorkerClient::connect(const v1::ConnectRequest& request) {
-  grpc::ClientContext context;
-  set_deadline(context, kLong);
+  Call call(*this, kLong);
   v1::Done done;
-  throw_if_failed(stub_->Connect(&context, request, &done), peer());
+  throw_if_failed(stub_->Connect(call.context(), request, &done), peer());
+}
+
+void WorkerClient::keep(const std::vector<std::uint64_t>& pipelines, const std::vector<std::string>& stages,
+                        std::chrono::milliseconds limit) {
+  Call call(*this, limit);
+  v1::KeepRequest request;
+  for (const std::uint64_t pipeline : pipelines) request.add_pipelines(pipeline);
+  for (const std::string& stage : stages) request.add_stages(stage);
+  v1::Done done;
+  throw_if_failed(stub_->Keep(call.context(), request, &done), peer());
 }
 
 void WorkerClient::cancel(std::uint64_t pipeline, std::uint64_t request_number) {
-  grpc::ClientContext context;
-  set_deadline(context, kShort);
+  Call call(*this, kShort);
   v1::CancelRequest request;
   request.set_pipeline(pipeline);
   request.set_request(request_number);
   v1::Done done;
-  throw_if_failed(stub_->Cancel(&context, request, &done), peer());
+  throw_if_failed(stub_->Cancel(call.context(), request, &done), peer());
 }
 
 v1::CheckReply WorkerClient::check(std::uint64_t pipeline, std::uint32_t slot,
                                    std::chrono::milliseconds limit) {
-  grpc::ClientContext context;
-  set_deadline(context, limit);
+  Call call(*this, limit);
   v1::CheckRequest request;
   request.set_pipeline(pipeline);
   request.set_slot(slot);
   v1::CheckReply reply;
-  throw_if_failed(stub_->Check(&context, request, &reply), peer());
+  throw_if_failed(stub_->Check(call.context(), request, &reply), peer());
   return reply;
 }
 

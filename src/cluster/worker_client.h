@@ -12,8 +12,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
+
+#include <grpcpp/client_context.h>
 
 namespace lamina {
 
@@ -36,6 +40,9 @@ struct LoadCost {
   double seconds = 0;
 };
 
+// The name that a stage is loaded under.
+std::string stage_name(const Graph& graph, const std::vector<std::string>& hashes);
+
 // Every call throws an Error that names the worker: unavailable or deadline_exceeded when it does not answer,
 // else what it said. Thread-safe.
 class WorkerClient {
@@ -46,6 +53,8 @@ class WorkerClient {
 
   // Waits for the worker to come up, at most `limit`.
   WorkerDescription describe(std::chrono::milliseconds limit);
+  // The same of a worker that should be up: one that nobody listens for is told at once.
+  WorkerDescription look(std::chrono::milliseconds limit);
 
   // Sends the weights that the worker lacks and the graph, and has it compiled. `hashes` are the content
   // hashes of graph.weights(). Returns the name of the stage.
@@ -59,10 +68,37 @@ class WorkerClient {
   WireTime measure_wire(WireFormat format, std::uint64_t bytes);
 
   void connect(const v1::ConnectRequest& request);
+  // Ends places of all other pipelines and takes all other stages from the worker.
+  void keep(const std::vector<std::uint64_t>& pipelines, const std::vector<std::string>& stages,
+            std::chrono::milliseconds limit);
   void cancel(std::uint64_t pipeline, std::uint64_t request);
   v1::CheckReply check(std::uint64_t pipeline, std::uint32_t slot, std::chrono::milliseconds limit);
 
+  // Calls under way and to come fail with Error(cancelled).
+  void abandon();
+
  private:
+  // A call that abandon() reaches, from construction to destruction.
+  class Call {
+   public:
+    template <typename Duration>
+    Call(WorkerClient& client, Duration limit) : client_(client) {
+      context_.set_deadline(std::chrono::system_clock::now() + limit);
+      client_.begin(context_);
+    }
+    ~Call() { client_.end(context_); }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    grpc::ClientContext* context() { return &context_; }
+
+   private:
+    WorkerClient& client_;
+    grpc::ClientContext context_;
+  };
+  WorkerDescription ask(std::chrono::milliseconds limit, bool wait);
+  void begin(grpc::ClientContext& context);
+  void end(grpc::ClientContext& context);
+
   void send_missing_blobs(const Graph& graph, const std::vector<std::string>& hashes);
   void send_and_load(const Graph& graph, const std::vector<std::string>& hashes,
                      const v1::LoadRequest& request, v1::LoadReply* reply);
@@ -71,6 +107,9 @@ class WorkerClient {
   std::string address_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Worker::Stub> stub_;
+  std::mutex mutex_;
+  std::set<grpc::ClientContext*> under_way_;  // guarded by mutex_
+  bool abandoned_ = false;                    // guarded by mutex_
 };
 
 }  // namespace lamina

@@ -11,6 +11,7 @@
 #include "cluster/data_path.h"
 #include "cluster/link_measure.h"
 #include "cluster/listener.h"
+#include "cluster/pipeline_number.h"
 #include "cluster/process_memory.h"
 #include "cluster/slot.h"
 #include "cluster/status.h"
@@ -28,6 +29,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -65,7 +67,14 @@ std::chrono::microseconds pause_of(int microseconds) {
 struct LoadedStage {
   std::shared_ptr<Executable> executable;
   Signature signature;
+  std::string precision;
+  std::int64_t batch = 1;
+  v1::LoadReply cost;
 };
+
+void fail_if_cancelled(const grpc::ServerContext& context) {
+  if (context.IsCancelled()) fail(ErrorCode::cancelled, "the head has given this up");
+}
 
 }  // namespace
 
@@ -149,59 +158,37 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     });
   }
 
-  grpc::Status Load(grpc::ServerContext*, const v1::LoadRequest* request, v1::LoadReply* reply) override {
+  grpc::Status Load(grpc::ServerContext* context, const v1::LoadRequest* request,
+                    v1::LoadReply* reply) override {
     return guard([&] {
-      const Clock::time_point begin = Clock::now();
-      return_freed_memory();
-      const std::uint64_t charged = charged_memory();
-      if (request->graph().size() > kMaxGraphBytes || sha256(request->graph()) != request->stage()) {
-        fail(ErrorCode::corrupt, "stage {} arrived damaged", request->stage());
+      // One after another: what one takes of the memory the next has to know.
+      const std::lock_guard loading(load_mutex_);
+      fail_if_cancelled(*context);
+      if (const auto known = loaded_as(*request)) {
+        *reply = known->cost;
+        return;
       }
-      auto stage = std::make_shared<LoadedStage>();
-      {
-        const Graph graph = graph_from_json(
-            parse_json(request->graph(), "stage " + request->stage()),
-            [this](const std::string& hash) { return blobs_.get(hash); }, "stage " + request->stage());
-        stage->signature = signature_of(graph);
-        CompileOptions compile;
-        compile.threads = options_.threads;
-        compile.precision = precision_from_string(request->precision());
-        compile.batch = std::max<std::int64_t>(request->batch(), 1);
-        compile.concurrency = std::max(request->concurrency(), 1);
-        expect_room(graph, compile.batch);
-        stage->executable = engine_->compile(graph, compile);
-      }
-      // The first run allocates what a run needs; better here than under the first request.
-      const PieceTime once = measure_runs(
-          *stage->executable, random_inputs(stage->signature, std::max<std::int64_t>(request->batch(), 1), 1),
-          {.warm_up = 0, .repeats = 1});
-      // What the process came to need beside activations, kernels and scratch included, where that is more
-      // than the weights.
-      const std::uint64_t grown = charged_memory();
-      const std::uint64_t kept =
-          grown > charged + once.activation_bytes ? grown - charged - once.activation_bytes : 0;
-      reply->set_weight_bytes(std::max(once.weight_bytes, kept));
-      reply->set_activation_bytes(once.activation_bytes);
-      reply->set_seconds(seconds_since(begin));
+      const std::shared_ptr<LoadedStage> stage = load(*request);
+      *reply = stage->cost;
+      fail_if_cancelled(*context);
       const std::lock_guard lock(mutex_);
-      stages_[request->stage()] = std::move(stage);
+      stages_[request->stage()] = stage;
     });
   }
 
   grpc::Status Unload(grpc::ServerContext*, const v1::StageName* request, v1::Done*) override {
     return guard([&] {
-      {
-        std::vector<std::shared_ptr<Slot>> ended;  // destroyed after the lock: they wait for their threads
-        const std::lock_guard lock(mutex_);
-        stages_.erase(request->stage());
-        std::erase_if(slots_, [&](auto& entry) {
-          const bool runs_it = entry.second->route().stage == request->stage();
-          if (runs_it) ended.push_back(entry.second);
-          return runs_it;
-        });
-        for (const auto& one : ended) one->close();
-      }
-      return_freed_memory();
+      end_slots([&](const Slot& slot) { return slot.route().stage == request->stage(); },
+                [&](const std::string& stage) { return stage == request->stage(); });
+    });
+  }
+
+  grpc::Status Keep(grpc::ServerContext*, const v1::KeepRequest* request, v1::Done*) override {
+    return guard([&] {
+      const std::set<std::uint64_t> pipelines(request->pipelines().begin(), request->pipelines().end());
+      const std::set<std::string> stages(request->stages().begin(), request->stages().end());
+      end_slots([&](const Slot& slot) { return !pipelines.contains(slot.route().pipeline); },
+                [&](const std::string& stage) { return !stages.contains(stage); });
     });
   }
 
@@ -267,7 +254,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     });
   }
 
-  grpc::Status Connect(grpc::ServerContext*, const v1::ConnectRequest* request, v1::Done*) override {
+  grpc::Status Connect(grpc::ServerContext* context, const v1::ConnectRequest* request, v1::Done*) override {
     return guard([&] {
       if (request->slot() == 0) fail(ErrorCode::invalid_argument, "slot 0 is the head's");
       const std::shared_ptr<LoadedStage> stage = find_stage(request->stage());
@@ -293,12 +280,13 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
         head = std::make_shared<DataLink>(request->head_address(), options_.tls, broken);
         head->echo({}, kEchoLimit);
       }
+      fail_if_cancelled(*context);
       auto slot = std::make_shared<Slot>(route, stage->executable, consumers, std::move(head));
       std::vector<std::shared_ptr<Slot>> ended;  // destroyed after the lock: they wait for their threads
       const std::lock_guard lock(mutex_);
-      // Another pipeline takes over this worker from the one before.
+      // Another head takes over this worker from the one before.
       std::erase_if(slots_, [&](auto& entry) {
-        const bool other = entry.first.first != request->pipeline();
+        const bool other = head_of(entry.first.first) != head_of(request->pipeline());
         if (other) ended.push_back(entry.second);
         return other;
       });
@@ -328,6 +316,69 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
   }
 
  private:
+  std::shared_ptr<LoadedStage> loaded_as(const v1::LoadRequest& request) {
+    const std::lock_guard lock(mutex_);
+    const auto found = stages_.find(request.stage());
+    if (found == stages_.end() || found->second->precision != request.precision() ||
+        found->second->batch != request.batch())
+      return nullptr;
+    return found->second;
+  }
+
+  std::shared_ptr<LoadedStage> load(const v1::LoadRequest& request) {
+    const Clock::time_point begin = Clock::now();
+    return_freed_memory();
+    const std::uint64_t charged = charged_memory();
+    if (request.graph().size() > kMaxGraphBytes || sha256(request.graph()) != request.stage())
+      fail(ErrorCode::corrupt, "stage {} arrived damaged", request.stage());
+    const std::int64_t batch = std::max<std::int64_t>(request.batch(), 1);
+    auto stage = std::make_shared<LoadedStage>();
+    stage->precision = request.precision();
+    stage->batch = request.batch();
+    {
+      const Graph graph = graph_from_json(
+          parse_json(request.graph(), "stage " + request.stage()),
+          [this](const std::string& hash) { return blobs_.get(hash); }, "stage " + request.stage());
+      stage->signature = signature_of(graph);
+      CompileOptions compile;
+      compile.threads = options_.threads;
+      compile.precision = precision_from_string(request.precision());
+      compile.batch = batch;
+      compile.concurrency = std::max(request.concurrency(), 1);
+      expect_room(graph, batch);
+      stage->executable = engine_->compile(graph, compile);
+    }
+    // The first run allocates what a run needs; better here than under the first request.
+    const PieceTime once = measure_runs(*stage->executable, random_inputs(stage->signature, batch, 1),
+                                        {.warm_up = 0, .repeats = 1});
+    // What the process came to need beside activations, kernels and scratch included, where that is more
+    // than the weights.
+    const std::uint64_t grown = charged_memory();
+    const std::uint64_t kept =
+        grown > charged + once.activation_bytes ? grown - charged - once.activation_bytes : 0;
+    stage->cost.set_weight_bytes(std::max(once.weight_bytes, kept));
+    stage->cost.set_activation_bytes(once.activation_bytes);
+    stage->cost.set_seconds(seconds_since(begin));
+    return stage;
+  }
+
+  // Ends the slots and stages that are meant.
+  template <typename IsSlot, typename IsStage>
+  void end_slots(IsSlot is_slot, IsStage is_stage) {
+    {
+      std::vector<std::shared_ptr<Slot>> ended;  // destroyed after the lock: they wait for their threads
+      const std::lock_guard lock(mutex_);
+      std::erase_if(stages_, [&](const auto& entry) { return is_stage(entry.first); });
+      std::erase_if(slots_, [&](auto& entry) {
+        const bool meant = is_slot(*entry.second);
+        if (meant) ended.push_back(entry.second);
+        return meant;
+      });
+      for (const auto& one : ended) one->close();
+    }
+    return_freed_memory();
+  }
+
   using Places = google::protobuf::RepeatedPtrField<v1::NextPlace>;
   using Broken = std::function<void(const Error&)>;
 
@@ -436,6 +487,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
   BlobStore blobs_;
   DataService data_;
   std::string address_;
+  std::mutex load_mutex_;  // held while a stage is loaded; taken before mutex_
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<LoadedStage>> stages_;                      // guarded by mutex_
   std::map<std::pair<std::uint64_t, std::uint32_t>, std::shared_ptr<Slot>> slots_;  // guarded by mutex_

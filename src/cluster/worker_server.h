@@ -13,7 +13,7 @@
 namespace lamina {
 
 // Both ends must speak the same version.
-constexpr std::uint32_t kProtocolVersion = 3;
+constexpr std::uint32_t kProtocolVersion = 4;
 
 struct WorkerOptions {
   std::string name;

@@ -7,6 +7,7 @@
 #include "deploy/compose_file.h"
 #include "deploy/docker.h"
 #include "deploy/record.h"
+#include "deploy/swarm.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -78,6 +79,11 @@ std::optional<ContainerRecord> find_unrecorded(const std::string& name) {
 std::vector<ContainerProcess> containers_of(const ContainerRecord& record) {
   const std::string format = "{{.Label \"com.docker.compose.service\"}}\t{{.ID}}\t{{.Status}}";
   std::vector<ContainerProcess> processes;
+  if (record.target == "swarm") {
+    for (const SwarmProcess& task : tasks_in_swarm(Docker(record.docker_host), record.name))
+      processes.push_back({task.service, task.task.substr(0, kShortId), task.state});
+    return processes;
+  }
   for (const std::string& line : lines_of(Docker(record.docker_host)
                                               .run({"container", "ls", "--all", "--filter",
                                                     "label=" + label_of(record), "--format", format}))) {
@@ -94,7 +100,11 @@ std::vector<ContainerProcess> containers_of(const ContainerRecord& record) {
 
 void remove_deployment(const ContainerRecord& record) {
   const Docker docker(record.docker_host);
-  docker.remove_labelled(label_of(record));
+  if (record.target == "swarm") {
+    remove_from_swarm(docker, record.name);
+  } else {
+    docker.remove_labelled(label_of(record));
+  }
   if (!record.loaded_image.empty() && !docker.image_id(record.loaded_image).empty())
     docker.run({"image", "rm", record.loaded_image});
   std::filesystem::remove_all(deployments_directory() / record.name);

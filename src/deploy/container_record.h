@@ -11,7 +11,7 @@ namespace lamina {
 
 struct ContainerRecord {
   std::string name = {};          // of the project or stack, and the value of the label on all its parts
-  std::string target = {};        // "compose"
+  std::string target = {};        // "compose" or "swarm"
   std::string directory = {};     // the bundle
   std::string docker_host = {};   // as DOCKER_HOST was; empty: not set
   std::string loaded_image = {};  // name of an image that was loaded for it; empty: none was

@@ -21,6 +21,8 @@ struct FleetOptions {
   std::chrono::milliseconds startup{60'000};
   bool attached = true;
   std::filesystem::path program = {};  // of local workers; empty: this program
+  // Whether workers that run elsewhere may be missing: they are then no members.
+  bool may_miss = false;
 };
 
 struct FleetMember {
@@ -38,6 +40,8 @@ class Fleet {
   const std::vector<FleetMember>& members() const { return members_; }
   const FleetMember& member(const std::string& name) const;
   const std::vector<LocalWorker>& local_workers() const { return local_; }
+  // For a WorkerKeeper, after which this object's other members may no longer be used.
+  std::vector<LocalWorker>& give_workers() { return local_; }
   void release();
   // Starts a local worker again that no longer answers, empty, and says how it ended; its member gets a new
   // client. Error(unavailable) for one that runs elsewhere.

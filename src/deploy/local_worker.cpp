@@ -184,14 +184,17 @@ std::string LocalWorker::describe_end(int status) const {
   return log.empty() ? how : how + ": " + log;
 }
 
+bool LocalWorker::is_ready() {
+  // The file appears whole, by a rename.
+  if (!std::filesystem::exists(address_file(options_.directory))) return false;
+  address_ = read_file(address_file(options_.directory), 1000);
+  return true;
+}
+
 const std::string& LocalWorker::wait_until_ready(std::chrono::milliseconds limit) {
   const Deadline deadline(limit);
   while (true) {
-    // The file appears whole, by a rename.
-    if (std::filesystem::exists(address_file(options_.directory))) {
-      address_ = read_file(address_file(options_.directory), 1000);
-      return address_;
-    }
+    if (is_ready()) return address_;
     int status = 0;
     if (::waitpid(pid_, &status, WNOHANG) == pid_) {
       pid_ = -1;

@@ -48,6 +48,9 @@ class LocalWorker {
   // log when it dies first, Error(deadline_exceeded) when it takes longer than `limit`.
   const std::string& wait_until_ready(std::chrono::milliseconds limit);
 
+  // Whether it listens by now; address() then says where.
+  bool is_ready();
+
   // Ends it, if it has not ended by itself, and starts it anew: wait_until_ready() comes next. Says how it
   // ended.
   std::string restart();

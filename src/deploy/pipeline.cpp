@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include <fmt/ranges.h>
+
 namespace lamina {
 
 namespace {
@@ -47,10 +49,25 @@ class Makers {
   std::map<ValueId, TensorSource> made_;
 };
 
+// Two plans of one text put the same stages on the same machines.
+std::string describe(const Plan& plan) {
+  std::string text = fmt::format("{} rows, answers in {}", plan.batch, to_string(plan.return_wire));
+  for (const PlannedStage& stage : plan.stages) {
+    text += fmt::format("; {}-{} [{}] in {}:", stage.begin, stage.end, fmt::join(stage.branches, ","),
+                        to_string(stage.wire));
+    for (const PlannedReplica& replica : stage.replicas)
+      text += fmt::format(" {} {:.6f}", replica.device, replica.share);
+  }
+  return text;
+}
+
 }  // namespace
 
-std::unique_ptr<Head> make_head(const SlicedModel& model, const std::string& model_hash, const Plan& plan,
-                                const Fleet& fleet, HeadOptions options) {
+Blueprint make_blueprint(const SlicedModel& model, const std::string& model_hash, const Plan& plan) {
+  Blueprint blueprint;
+  blueprint.name = describe(plan);
+  std::vector<HeadStage>& stages = blueprint.stages;
+  HeadOptions& options = blueprint.options;
   if (plan.model_hash != model_hash || plan.stages.back().end + 1 != model.cuts.size()) {
     fail(ErrorCode::invalid_argument,
          "the plan was made for another model than '{}'; run 'lamina benchmark' and 'lamina configure' again",
@@ -59,15 +76,13 @@ std::unique_ptr<Head> make_head(const SlicedModel& model, const std::string& mod
   std::map<std::string, std::string> hash_of;
   for (std::size_t i = 0; i < model.hashes.size(); ++i)
     hash_of[model.graph.weights()[i].name] = model.hashes[i];
-  std::vector<HeadStage> stages;
   Makers makers(model);
   StageEnds ends;
   for (const PlannedStage& planned : plan.stages) {
     HeadStage stage;
     stage.name = planned.name;
     for (const PlannedReplica& replica : planned.replicas)
-      stage.replicas.push_back(
-          {replica.device, fleet.member(replica.device).client->address(), replica.share});
+      stage.replicas.push_back({replica.device, "", replica.share});
     const std::vector<LayerId> layers = layers_of_stage(model, planned);
     stage.graph = extract_stage(model.graph, model.cuts, planned.begin, planned.end, layers);
     ends = ends_of_stage(model.graph, model.cuts, planned.begin, planned.end, layers);
@@ -88,7 +103,18 @@ std::unique_ptr<Head> make_head(const SlicedModel& model, const std::string& mod
   options.predicted_latency = plan.latency;
   options.batch = plan.batch;
   options.return_wire = plan.return_wire;
-  return std::make_unique<Head>(signature_of(model.graph), std::move(stages), std::move(options));
+  return blueprint;
+}
+
+std::unique_ptr<Head> make_head(const SlicedModel& model, const std::string& model_hash, const Plan& plan,
+                                const Fleet& fleet, const HeadOptions& options) {
+  Blueprint blueprint = make_blueprint(model, model_hash, plan);
+  for (HeadStage& stage : blueprint.stages) {
+    for (HeadReplica& replica : stage.replicas)
+      replica.address = fleet.member(replica.worker).client->address();
+  }
+  return std::make_unique<Head>(signature_of(model.graph), std::move(blueprint.stages),
+                                combine(options, blueprint.options));
 }
 
 }  // namespace lamina

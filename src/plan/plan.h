@@ -48,11 +48,25 @@ struct PlannedJoining {
   double window = 0;  // seconds that a request may wait for others while the pipeline is busy
 };
 
+// What was asked of a plan, as `lamina configure` takes it: asked again when machines change.
+struct PlanDemands {
+  std::string constraints = {};
+  std::string deadline = {};
+  std::string min_rate = {};
+  std::string replicas = "1";
+  std::string batch = {};
+  bool branches = true;
+  std::string wire = "f32";
+  double wire_tolerance = 0;
+  std::vector<std::string> calibration = {};  // paths of .npy files
+};
+
 struct Plan {
   std::string model;
   std::string model_hash;  // of the model.json it was made for
   std::string source;
   Objective objective = Objective::latency;
+  PlanDemands demands = {};
   std::int64_t batch = 1;                      // rows that travel together
   std::optional<PlannedJoining> joining = {};  // nothing where a request is such a batch itself
   std::vector<DeviceInfo> devices;             // those the plan may use

@@ -74,6 +74,32 @@ void check_stages(const Plan& plan, const std::string& where) {
   if (plan.stages.empty()) fail(ErrorCode::corrupt, "{}: a plan without stages", where);
 }
 
+Json to_json(const PlanDemands& demands) {
+  return {{"constraints", demands.constraints},
+          {"deadline", demands.deadline},
+          {"min_rate", demands.min_rate},
+          {"replicas", demands.replicas},
+          {"batch", demands.batch},
+          {"branches", demands.branches},
+          {"wire", demands.wire},
+          {"wire_tolerance", demands.wire_tolerance},
+          {"calibration", demands.calibration}};
+}
+
+PlanDemands demands_from_json(const Json& json, const std::string& where) {
+  PlanDemands demands;
+  demands.constraints = json_string(json, "constraints", where);
+  demands.deadline = json_string(json, "deadline", where);
+  demands.min_rate = json_string(json, "min_rate", where);
+  demands.replicas = json_string(json, "replicas", where);
+  demands.batch = json_string(json, "batch", where);
+  demands.branches = json_bool(json, "branches", where);
+  demands.wire = json_string(json, "wire", where);
+  demands.wire_tolerance = json_magnitude(json, "wire_tolerance", where);
+  demands.calibration = json_strings(json, "calibration", where);
+  return demands;
+}
+
 }  // namespace
 
 Json to_json(const Plan& plan) {
@@ -102,6 +128,7 @@ Json to_json(const Plan& plan) {
                {"model_hash", plan.model_hash},
                {"source", plan.source},
                {"objective", to_string(plan.objective)},
+               {"demands", to_json(plan.demands)},
                {"batch", plan.batch},
                {"devices", devices},
                {"stages", stages},
@@ -128,6 +155,7 @@ Plan plan_from_json(const Json& json, const std::string& where) {
   plan.model_hash = json_string(json, "model_hash", where);
   plan.source = json_string(json, "source", where);
   plan.objective = objective_from_string(json_string(json, "objective", where), where);
+  if (json.contains("demands")) plan.demands = demands_from_json(json_object(json, "demands", where), where);
   plan.batch = json_integer(json, "batch", where);
   if (plan.batch < 1) fail(ErrorCode::corrupt, "{}: batch is {}, expected at least 1", where, plan.batch);
   if (json.contains("joining"))

@@ -235,13 +235,15 @@ Benchmark at_batch(Benchmark benchmark, std::int64_t batch) {
 }
 
 Json to_json(const DeviceInfo& device) {
-  return {{"name", device.name},
-          {"address", device.address},
-          {"threads", device.threads},
-          {"cpus", device.cpus},
-          {"processors", device.processors},
-          {"memory", device.memory},
-          {"free_memory", device.free_memory}};
+  Json json = {{"name", device.name},
+               {"address", device.address},
+               {"threads", device.threads},
+               {"cpus", device.cpus},
+               {"processors", device.processors},
+               {"memory", device.memory},
+               {"free_memory", device.free_memory}};
+  if (!device.node.empty()) json["node"] = device.node;
+  return json;
 }
 
 DeviceInfo device_from_json(const Json& json, const std::string& where) {
@@ -260,6 +262,7 @@ DeviceInfo device_from_json(const Json& json, const std::string& where) {
   }
   // Files from before there were shares lack it.
   if (json.contains("cpus")) device.cpus = json_magnitude(json, "cpus", where);
+  if (json.contains("node")) device.node = json_string(json, "node", where);
   device.memory = json_size(json, "memory", where);
   device.free_memory = json_size(json, "free_memory", where);
   return device;

@@ -183,6 +183,7 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
 
   void admit(tcp::socket socket) {
     const std::size_t open = connections();
+    if (open >= options_.max_connections) for_each(&Session::make_room);
     if (open >= options_.max_connections + kMaxRefusals) return;
     error_code gone;
     const tcp::endpoint peer = socket.remote_endpoint(gone);

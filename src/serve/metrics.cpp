@@ -62,6 +62,12 @@ std::vector<MetricFamily> pipeline_families(const PipelineStatus& status) {
     families.push_back(family(std::move(name), std::move(help), MetricType::Counter));
     families.back().metric.push_back(std::move(metric));
   };
+  const auto gauge = [&](std::string name, std::string help, double value) {
+    ClientMetric metric;
+    metric.gauge.value = value;
+    families.push_back(family(std::move(name), std::move(help), MetricType::Gauge));
+    families.back().metric.push_back(std::move(metric));
+  };
   const auto gauges = [&](std::string name, std::string help, auto value_of) {
     families.push_back(family(std::move(name), std::move(help), MetricType::Gauge));
     for (std::size_t i = 0; i < status.stages.size(); ++i) {
@@ -75,11 +81,8 @@ std::vector<MetricFamily> pipeline_families(const PipelineStatus& status) {
   };
   counter("lamina_pipeline_answered_total", "Predictions the pipeline answered.", status.requests_answered);
   counter("lamina_pipeline_failed_total", "Predictions that ended in an error.", status.requests_failed);
-  ClientMetric in_flight;
-  in_flight.gauge.value = static_cast<double>(status.requests_in_flight);
-  families.push_back(
-      family("lamina_pipeline_in_flight", "Predictions under way in the pipeline.", MetricType::Gauge));
-  families.back().metric.push_back(in_flight);
+  gauge("lamina_pipeline_in_flight", "Predictions under way in the pipeline.",
+        static_cast<double>(status.requests_in_flight));
   gauges("lamina_stage_ready", "1 where the stage is loaded and answers.",
          [](const StageStatus& stage) { return stage.ready ? 1 : 0; });
   gauges("lamina_stage_measured_seconds", "Median time of the stage's recent runs, 0 before the first.",
@@ -88,6 +91,17 @@ std::vector<MetricFamily> pipeline_families(const PipelineStatus& status) {
          [](const StageStatus& stage) { return stage.predicted_seconds; });
   gauges("lamina_stage_memory_bytes", "Memory the stage's worker uses for it.",
          [](const StageStatus& stage) { return stage.memory; });
+  if (status.recovery) {
+    const RecoveryStatus& recovery = *status.recovery;
+    counter("lamina_recoveries_total", "Times that the pipeline served again after a loss.",
+            recovery.recoveries);
+    counter("lamina_replans_total", "Changes of plan while the pipeline served.", recovery.replans);
+    counter("lamina_requests_resent_total", "Requests that were sent again after a loss.",
+            recovery.requests_resent);
+    gauge("lamina_last_recovery_seconds", "From the last loss until requests were sent again.",
+          recovery.last_seconds);
+    gauge("lamina_machines_lost", "Machines that are gone now.", static_cast<double>(recovery.lost.size()));
+  }
   if (status.batch_sizes) families.push_back(batch_family(*status.batch_sizes));
   return families;
 }

@@ -52,6 +52,10 @@ std::optional<Refusal> check_content(const RequestParser& parser, const Api::Rou
   if (std::optional<Reply> refusal = Api::refuse(route, view(request.method_string()), path)) {
     return Refusal{std::move(*refusal)};
   }
+  const std::string_view from = view(request["Sec-Fetch-Site"]);
+  if (!route->open && !from.empty() && from != "same-origin" && from != "none") {
+    return refuse(403, "permission_denied", "a page of another site has no say here");
+  }
   if (auto refusal = expect_only(parser, http::field::content_encoding, "identity", 415)) return refusal;
   if (auto refusal = expect_only(parser, http::field::expect, "100-continue", 417)) return refusal;
   const auto length = parser.content_length();

@@ -24,7 +24,8 @@ struct Refusal {
 // the connection goes on at the right place or not at all.
 std::optional<Refusal> check_framing(const RequestParser& parser);
 
-// Whether `route`, found for `path`, takes such a request.
+// Whether `route`, found for `path`, takes such a request. A browser that asks for the page of another site
+// (Sec-Fetch-Site, https://www.w3.org/TR/fetch-metadata/) gets what is open to everybody alone.
 std::optional<Refusal> check_content(const RequestParser& parser, const Api::Route* route,
                                      const std::string& path, std::uint64_t max_body_bytes);
 

@@ -33,6 +33,8 @@ constexpr std::chrono::milliseconds kAnswerGrace{500};
 // answer.
 constexpr std::chrono::seconds kLingerTime{5};
 constexpr std::chrono::milliseconds kCutOffAgain{10};
+// For a whole request to come where others want in.
+constexpr std::chrono::seconds kPatienceWhenFull{1};
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -97,6 +99,14 @@ void Session::drain() {
   });
 }
 
+void Session::make_room() {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
+    const bool waits = self->state_ == State::handshake || self->state_ == State::idle ||
+                       (self->state_ == State::reading && !self->counted_);
+    if (waits && Clock::now() - self->waiting_since_ > kPatienceWhenFull) self->close();
+  });
+}
+
 void Session::abort() {
   asio::post(stream_.get_executor(), [self = shared_from_this()] { self->close(); });
 }
@@ -120,6 +130,7 @@ void Session::shake_hands() {
 
 void Session::next_request() {
   if (state_ == State::closed) return;
+  waiting_since_ = Clock::now();
   caller_ = {};
   parser_.emplace();
   parser_->header_limit(static_cast<std::uint32_t>(context_.options.max_header_bytes));

@@ -55,6 +55,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void start_refusing(unsigned status);
   // Closes now if no request is under way, else after its answer.
   void drain();
+  // Others wait to be let in: closes if no request has come whole for a while.
+  void make_room();
   // Cancels what is under way and closes.
   void abort();
 
@@ -111,6 +113,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<boost::beast::http::response_serializer<ReplyBody>> serializer_;
 
   const Api::Route* route_ = nullptr;
+  Clock::time_point waiting_since_ = Clock::now();  // for a request
   Clock::time_point request_begin_;
   Clock::time_point body_begin_;
   Clock::time_point body_due_;  // by when more of it must come

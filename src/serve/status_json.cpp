@@ -47,6 +47,15 @@ bool is_connected(const PipelineStatus& status) {
   return !status.stages.empty() && std::ranges::all_of(status.stages, &StageStatus::connected);
 }
 
+Json to_json(const RecoveryStatus& recovery) {
+  return {{"state", recovery.state},
+          {"recoveries", recovery.recoveries},
+          {"last_seconds", recovery.last_seconds},
+          {"replans", recovery.replans},
+          {"requests_resent", recovery.requests_resent},
+          {"lost", recovery.lost}};
+}
+
 Json to_json(const PipelineStatus& status) {
   Json stages = Json::array();
   const std::vector<std::string> services = service_names(status);
@@ -64,14 +73,16 @@ Json to_json(const PipelineStatus& status) {
                       {"forward_address", stage.forward_address},
                       {"error", stage.error}});
   }
-  return {{"model", status.model},
-          {"ready", is_ready(status)},
-          {"stages", stages},
-          {"predicted_latency_seconds", status.predicted_latency},
-          {"requests",
-           {{"in_flight", status.requests_in_flight},
-            {"answered", status.requests_answered},
-            {"failed", status.requests_failed}}}};
+  Json json = {{"model", status.model},
+               {"ready", is_ready(status)},
+               {"stages", stages},
+               {"predicted_latency_seconds", status.predicted_latency},
+               {"requests",
+                {{"in_flight", status.requests_in_flight},
+                 {"answered", status.requests_answered},
+                 {"failed", status.requests_failed}}}};
+  if (status.recovery) json["recovery"] = to_json(*status.recovery);
+  return json;
 }
 
 Json to_json(const Signature& signature) {
@@ -116,7 +127,9 @@ Json worker_health_json(const PipelineStatus& status) {
 
 Json health_json(const PipelineStatus& status) {
   const std::string first = status.stages.empty() ? "" : status.stages.front().address;
-  return {{"forward_url", url(first)}, {"connected", is_connected(status)}};
+  Json json = {{"forward_url", url(first)}, {"connected", is_connected(status)}};
+  if (status.recovery) json["recovery"] = to_json(*status.recovery);
+  return json;
 }
 
 }  // namespace lamina

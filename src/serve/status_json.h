@@ -13,6 +13,7 @@ bool is_connected(const PipelineStatus& status);
 
 // Everything, times in seconds, memory in bytes.
 Json to_json(const PipelineStatus& status);
+Json to_json(const RecoveryStatus& recovery);
 // {"inputs":[{"name","dtype","shape"}],"outputs":[…]}; the batch size is null, multiples of it "3*batch".
 Json to_json(const Signature& signature);
 

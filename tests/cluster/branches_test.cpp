@@ -206,7 +206,7 @@ TEST_F(Branches, RoutesThatAreNoneAreRefused) {
 }
 
 TEST_F(Branches, AWorkerThatEndsFailsWhatIsUnderWayAndIsNamed) {
-  start(diamond("Step", "Slow"), 1, {.heartbeat = milliseconds(100)});
+  start(diamond("Step", "Slow"), 1, {.heartbeat = {.interval = milliseconds(100)}});
   std::vector<std::future<Prediction>> under_way;
   for (int i = 0; i < 5; ++i) under_way.push_back(send({batch_of(0)}));
   workers_[2].reset();

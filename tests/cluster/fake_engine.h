@@ -16,6 +16,7 @@ namespace lamina {
 
 // What a fake run does beside computing. A layer's class name asks for it.
 //   "Slow"         takes 200 ms
+//   "Brief"        takes 20 ms
 //   "OutOfMemory"  throws Error(out_of_memory)
 //   "OnlyOne"      does so for batches of more than one
 class FakeExecutable : public Executable {
@@ -33,6 +34,7 @@ class FakeExecutable : public Executable {
     for (const Node& node : graph_.nodes()) {
       const std::string& kind = graph_.layers()[node.layer].class_name;
       if (kind == "Slow") std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      if (kind == "Brief") std::this_thread::sleep_for(std::chrono::milliseconds(20));
       if (kind == "OutOfMemory" || (kind == "OnlyOne" && batch > 1))
         fail(ErrorCode::out_of_memory, "no memory for layer '{}'", graph_.layers()[node.layer].name);
       values[node.outputs[0]] = compute(node, values, batch);

@@ -244,7 +244,7 @@ TEST_F(Pipeline, MoreThanTheLimitIsRefused) {
 }
 
 TEST_F(Pipeline, AWorkerThatEndsFailsWhatIsUnderWayAndIsNamed) {
-  start({"Step", "Slow", "Step"}, {.heartbeat = milliseconds(100)});
+  start({"Step", "Slow", "Step"}, {.heartbeat = {.interval = milliseconds(100)}});
   // The worker may still finish the first; those that wait are lost with it.
   std::vector<std::future<Prediction>> under_way;
   for (int i = 0; i < 5; ++i) under_way.push_back(send({batch_of(1, 0)}));

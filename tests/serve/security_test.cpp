@@ -112,6 +112,14 @@ TEST_F(Guarded, AStrangersBodyIsNotReadBeforeItIsRefused) {
   EXPECT_EQ(client.receive().status, 401);
 }
 
+TEST_F(Guarded, APageOfAnotherSiteCanNotMakeABrowserAsk) {
+  start();
+  EXPECT_EQ(curl("/activate", "-H 'Sec-Fetch-Site: cross-site'"), "403");
+  EXPECT_EQ(curl("/input", "-H 'Sec-Fetch-Site: same-site' " + predict()), "403");
+  EXPECT_EQ(curl("/input", "-H 'Sec-Fetch-Site: same-origin' " + predict()), "200");
+  EXPECT_EQ(curl("/", "-H 'Sec-Fetch-Site: cross-site'"), "200") << "a link to the page";
+}
+
 TEST_F(Guarded, OutsideTheLoopbackSomebodyMustBeKnown) {
   options_.address = "0.0.0.0";
   try {
@@ -252,6 +260,33 @@ TEST_F(Guarded, OneAddressCanNotTakeAllConnections) {
   EXPECT_TRUE(greedy[19]->closed());
   // Linux takes the whole of 127.0.0.0/8 for its own: another address, another client.
   EXPECT_EQ(curl("/health/live", "--interface 127.0.0.2"), "200");
+}
+
+TEST_F(Guarded, WhereAllConnectionsAreTakenIdleOnesMakeRoom) {
+  options_.max_connections = 6;
+  start();
+  std::vector<std::unique_ptr<RawClient>> idle;
+  for (int i = 0; i < 6; ++i) {
+    idle.push_back(std::make_unique<RawClient>(server_->port()));
+    if (i % 3 == 1) idle.back()->send("GET /status HTTP/1.1\r\n");
+    if (i % 3 == 2) {
+      idle.back()->send(get("/health/live"));
+      EXPECT_EQ(idle.back()->receive().status, 200);
+    }
+  }
+  // Long before the ten seconds and the minute that they have where there is room.
+  const Deadline deadline{std::chrono::seconds(8)};
+  int status = 0;
+  while (status != 200 && !deadline.passed()) {
+    RawClient good(server_->port());
+    good.send(get("/health/live"));
+    try {
+      status = good.receive().status;
+    } catch (const std::runtime_error&) {
+      status = 0;  // closed without a word
+    }
+  }
+  EXPECT_EQ(status, 200);
 }
 
 TEST_F(Guarded, SlowAndOversizeClientsDoNotKeepAGoodOneWaiting) {

@@ -1,0 +1,490 @@
+#include "cluster/generation.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/shares.h"
+#include "cluster/bounded_queue.h"
+#include "cluster/data_path.h"
+#include "cluster/part_collector.h"
+#include "cluster/place.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <future>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <thread>
+#include <utility>
+
+namespace lamina {
+
+namespace {
+
+constexpr std::size_t kRecentRuns = 64;
+constexpr std::chrono::seconds kEchoLimit{20};
+constexpr std::chrono::seconds kKeepLimit{5};
+constexpr std::chrono::milliseconds kLeastCheck{100};
+// Requests that were cancelled may still wait to be sent.
+constexpr std::size_t kOutboxPerRequest = 4;
+
+constexpr std::size_t kNoRoute = std::numeric_limits<std::size_t>::max();
+
+// A connection to a replica of a stage; requests enter those that have a route.
+struct Entry {
+  std::size_t route = 0;  // of those from the head
+  std::size_t place = 0;
+  std::shared_ptr<DataLink> link;
+};
+
+}  // namespace
+
+class Generation::Implementation {
+ public:
+  Implementation(const Signature& signature, std::vector<HeadStage> stages, HeadOptions options,
+                 std::uint64_t pipeline, AnswerPort& answers, GenerationEvents events)
+      : outputs_(signature.outputs.size()),
+        stages_(std::move(stages)),
+        options_(std::move(options)),
+        pipeline_(pipeline),
+        answers_(answers),
+        events_(std::move(events)),
+        places_(make_places(stages_, options_.tls)),
+        routes_(find_routes(stages_, signature, options_.sources)),
+        outbox_(kOutboxPerRequest * options_.max_in_flight) {
+    if (routes_.parts.back().size() > 1) collector_.emplace(routes_.parts.back(), options_.max_in_flight);
+    answers_.open(pipeline_, [this](Frame frame) { receive(std::move(frame)); });
+    sender_ = std::thread([this] { send_requests(); });
+    canceller_ = std::thread([this] { tell_cancelled(); });
+    watcher_ = std::thread([this] { watch_workers(); });
+  }
+
+  ~Implementation() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+      wake_watcher_.notify_all();
+      for (const Entry& entry : entries_)
+        entry.link->close();  // the sender may wait for a worker that no longer reads
+    }
+    abandon();
+    if (collector_) collector_->close();
+    outbox_.close();
+    cancelled_.close();
+    answers_.close(pipeline_);
+    for (std::thread* thread : {&sender_, &canceller_, &watcher_}) thread->join();
+  }
+
+  std::uint64_t pipeline() const { return pipeline_; }
+
+  // --- stages ---
+
+  void start() {
+    const std::lock_guard lock(setup_mutex_);
+    load_all();
+    connect_all();
+  }
+
+  void connect_unless_ready() {
+    const std::lock_guard lock(setup_mutex_);
+    if (!ready()) connect_all();
+  }
+
+  void unload() {
+    const std::lock_guard lock(setup_mutex_);
+    {
+      const std::lock_guard state(mutex_);
+      for (Place& place : places_) place.ready = false;
+    }
+    for (Place& place : places_) {
+      try {
+        if (!place.loaded.empty()) place.client->unload(place.loaded);
+      } catch (const Error& error) {
+        spdlog::debug("'{}' can't be unloaded: {}", stages_[place.stage].name, error.what());
+      }
+    }
+  }
+
+  void abandon() {
+    for (Place& place : places_) place.client->abandon();
+    const std::lock_guard lock(mutex_);
+    abandoned_ = true;
+    if (opening_) opening_->close();
+  }
+
+  // Ends on the workers the places of other pipelines, and stages that this generation does not need.
+  void keep_only(const std::vector<std::uint64_t>& pipelines) {
+    const std::lock_guard lock(setup_mutex_);
+    for (const auto& [address, indices] : places_by_address()) {
+      std::vector<std::string> stages;
+      for (const std::size_t i : indices) {
+        const HeadStage& stage = stages_[places_[i].stage];
+        stages.push_back(places_[i].loaded.empty() ? stage_name(stage.graph, stage.hashes)
+                                                   : places_[i].loaded);
+      }
+      try {
+        places_[indices.front()].client->keep(pipelines, stages, kKeepLimit);
+      } catch (const Error& error) {
+        spdlog::debug("'{}' can't be tidied: {}", address, error.what());
+      }
+    }
+  }
+
+  // --- requests ---
+
+  bool send(Request request) { return outbox_.try_push(std::move(request)); }
+
+  void cancel(std::uint64_t request) {
+    if (collector_) collector_->drop(request);
+    cancelled_.try_push(request);
+  }
+
+  void drop(std::uint64_t request) {
+    if (has_branches()) cancel(request);
+  }
+
+  // --- state ---
+
+  bool ready() const {
+    const std::lock_guard lock(mutex_);
+    return !entries_.empty() && std::all_of(entries_.begin(), entries_.end(), [](const Entry& entry) {
+      return entry.link->alive();
+    }) && std::all_of(places_.begin(), places_.end(), [](const Place& place) { return place.ready; });
+  }
+
+  std::string trouble() const {
+    const std::lock_guard lock(mutex_);
+    for (const Place& place : places_) {
+      if (!place.error.empty()) return place.error;
+    }
+    return entries_.empty() ? "it is starting" : "a connection from the head is broken";
+  }
+
+  std::vector<StageStatus> stages() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<StageStatus> stages;
+    for (const Place& place : places_) stages.push_back(status_of(place, stages_[place.stage]));
+    return stages;
+  }
+
+  void check() {
+    for (std::size_t i = 0; i < places_.size() && !is_stopping(); ++i) check_worker(i);
+  }
+
+ private:
+  std::map<std::string, std::vector<std::size_t>> places_by_address() const {
+    std::map<std::string, std::vector<std::size_t>> by_address;
+    for (std::size_t i = 0; i < places_.size(); ++i) by_address[places_[i].plan.address].push_back(i);
+    return by_address;
+  }
+
+  // All workers at once, each its stages one after another.
+  void load_all() {
+    const std::map<std::string, std::vector<std::size_t>> by_address = places_by_address();
+    std::vector<std::future<void>> loading;
+    for (const auto& [address, indices] : by_address) {
+      loading.push_back(std::async(std::launch::async, [this, &indices = indices] {
+        for (const std::size_t i : indices) load(i);
+      }));
+    }
+    std::exception_ptr failed;
+    for (std::future<void>& one : loading) {
+      try {
+        one.get();
+      } catch (const Error&) {
+        if (!failed) failed = std::current_exception();
+      }
+    }
+    if (failed) std::rethrow_exception(failed);
+  }
+
+  void load(std::size_t index) {
+    Place& place = places_[index];
+    const HeadStage& stage = stages_[place.stage];
+    LoadCost cost;
+    try {
+      const std::string name =
+          place.client->load(stage.graph, stage.hashes, {options_.precision, options_.batch, 1}, &cost);
+      const std::lock_guard lock(mutex_);
+      place.loaded = name;
+      place.cost = cost;
+      place.error.clear();
+    } catch (const Error& error) {
+      note_failure(index, error);
+      throw;
+    }
+  }
+
+  // From the last place to the first, so that no frame meets a place that isn't there yet.
+  void connect_all() {
+    for (std::size_t i = places_.size(); i-- > 0;) connect(i);
+    std::vector<Entry> entries;
+    const auto open = [&](std::size_t route, std::size_t i) {
+      const auto broken = [this, i](const Error& error) { lose_place(i, error); };
+      entries.push_back(
+          {route, i, std::make_shared<DataLink>(places_[i].plan.address, options_.tls, broken)});
+      {
+        const std::lock_guard lock(mutex_);
+        opening_ = entries.back().link;
+        if (abandoned_) opening_->close();
+      }
+      entries.back().link->echo({}, kEchoLimit);
+    };
+    for (std::size_t route = 0; route < routes_.of_request.size(); ++route) {
+      for (std::size_t i = 0; i < places_.size(); ++i) {
+        if (places_[i].stage != routes_.of_request[route].to) continue;
+        open(route, i);
+      }
+    }
+    // Nothing is sent to the others; a connection that breaks tells at once that its worker is lost.
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      const bool known = std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) {
+        return places_[entry.place].plan.address == places_[i].plan.address;
+      });
+      if (!known) open(kNoRoute, i);
+    }
+    const std::lock_guard lock(mutex_);
+    opening_.reset();
+    entries_.swap(entries);  // the old ones end after the lock: their threads may be waiting for it
+    for (Place& place : places_) {
+      place.ready = place.connected;
+      place.missed = 0;
+    }
+  }
+
+  void connect(std::size_t index) {
+    v1::ConnectRequest request =
+        connect_request(places_, index, stages_, routes_, options_, answers_.address());
+    request.set_pipeline(pipeline_);
+    try {
+      places_[index].client->connect(request);
+      const std::lock_guard lock(mutex_);
+      places_[index].connected = true;
+      places_[index].forward_address = next_addresses(request);
+    } catch (const Error& error) {
+      note_failure(index, error);
+      throw;
+    }
+  }
+
+  void note_failure(std::size_t index, const Error& error) {
+    const std::lock_guard lock(mutex_);
+    Place& place = places_[index];
+    place.ready = false;
+    place.connected = false;
+    place.error = fmt::format("worker '{}': {}", place.plan.worker, error.what());
+  }
+
+  void lose_place(std::size_t index, const Error& error) {
+    note_failure(index, error);
+    std::string what;
+    {
+      const std::lock_guard lock(mutex_);
+      what = places_[index].error;
+    }
+    spdlog::error("{}", what);
+    events_.lost(places_[index].plan.worker, Error(error.code(), what));
+  }
+
+  bool has_branches() const {
+    return std::any_of(routes_.parts.begin(), routes_.parts.end(),
+                       [](const Parts& parts) { return parts.size() > 1; });
+  }
+
+  // An answer or an error from a worker.
+  void receive(Frame frame) {
+    const std::uint64_t request = frame.header.request();
+    if (frame.header.has_error()) {
+      const v1::FrameError& error = frame.header.error();
+      events_.answered(request, {{}, Error(error_code_from_string(error.code()), error.message())});
+      return;
+    }
+    if (!events_.wanted(request)) return;
+    Prediction prediction;
+    try {
+      if (collector_) {
+        const Deadline limit(std::chrono::microseconds(frame.header.microseconds_left()));
+        std::optional<PartCollector::Whole> whole = collector_->add(std::move(frame), limit);
+        if (!whole) return;
+        frame = std::move(whole->frame);
+      }
+      note_times(frame.header);
+      if (frame.tensors.size() != outputs_) {
+        fail(ErrorCode::internal, "the last stage sent {} outputs, expected {}", frame.tensors.size(),
+             outputs_);
+      }
+      // Widened here, in the thread of the last stage's stream: only answers come on it, and each would wait
+      // for the one before wherever it is widened. Errors of other stages come on streams of their own.
+      prediction.outputs = widen(frame.tensors);
+    } catch (const Error& error) {
+      prediction.error = error;
+    }
+    events_.answered(request, std::move(prediction));
+  }
+
+  void note_times(const v1::FrameHeader& header) {
+    const std::lock_guard lock(mutex_);
+    const int stages = std::min(header.stage_seconds_size(), header.slots_size());
+    for (int i = 0; i < stages; ++i) {
+      const std::uint32_t slot = header.slots(i);
+      if (slot == 0 || slot > places_.size()) continue;
+      auto& recent = places_[slot - 1].recent;
+      recent.push_back(header.stage_seconds(i));
+      if (recent.size() > kRecentRuns) recent.pop_front();
+    }
+  }
+
+  void send_requests() {
+    std::vector<Shares> turns;
+    for (const Route& route : routes_.of_request) turns.push_back(Shares::of(stages_[route.to].replicas));
+    while (std::optional<Request> next = outbox_.pop()) {
+      for (std::size_t route = 0; route < turns.size(); ++route) {
+        if (!send_part(*next, route, turns[route].next())) break;
+      }
+    }
+  }
+
+  // What goes one way of a request; false where nobody waits for it any more.
+  bool send_part(const Request& next, std::size_t route, std::size_t turn) {
+    if (!events_.wanted(next.number)) return false;  // cancelled or late while it waited
+    Entry entry;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const Entry& one : entries_) {
+        if (one.route != route) continue;
+        if (turn-- == 0) entry = one;
+      }
+    }
+    const Route& way = routes_.of_request[route];
+    Frame frame;
+    frame.header.set_pipeline(pipeline_);
+    frame.header.set_slot(slot_of(entry.place));
+    frame.header.set_part(static_cast<std::uint32_t>(way.part));
+    frame.header.set_request(next.number);
+    frame.header.set_microseconds_left(
+        std::chrono::duration_cast<std::chrono::microseconds>(next.deadline.left()).count());
+    try {
+      for (const std::size_t input : way.outputs)
+        frame.tensors.push_back(narrow(next.inputs[input], stages_[way.to].wire));
+      entry.link->send(std::move(frame));
+      return true;
+    } catch (const Error& error) {
+      events_.answered(next.number,
+                       {{},
+                        Error(error.code(), fmt::format("worker '{}': {}", places_[entry.place].plan.worker,
+                                                        error.what()))});
+    } catch (const std::bad_alloc&) {
+      events_.answered(next.number, {{}, Error(ErrorCode::out_of_memory, "no memory to send the request")});
+    }
+    return false;
+  }
+
+  // Tells workers of requests nobody waits for; a worker that can't be told computes in vain.
+  void tell_cancelled() {
+    while (const std::optional<std::uint64_t> request = cancelled_.pop()) {
+      for (Place& place : places_) {
+        try {
+          place.client->cancel(pipeline_, *request);
+        } catch (const Error& error) {
+          spdlog::debug("request {} can't be cancelled: {}", *request, error.what());
+        }
+      }
+    }
+  }
+
+  void check_worker(std::size_t index) {
+    Place& place = places_[index];
+    try {
+      const v1::CheckReply reply =
+          place.client->check(pipeline_, slot_of(index), std::max(options_.heartbeat.interval, kLeastCheck));
+      if (!reply.loaded()) fail(ErrorCode::unavailable, "it was restarted and has lost its stage");
+      if (!reply.connected())
+        fail(ErrorCode::unavailable, "its connection to '{}' is broken", reply.forward_address());
+      const std::lock_guard lock(mutex_);
+      place.missed = 0;
+      place.connected = true;
+      place.ready = true;
+      place.error.clear();
+    } catch (const Error& error) {
+      bool lost = false;
+      {
+        const std::lock_guard lock(mutex_);
+        const bool was_ready = place.ready;
+        // Silence may pass; a closed port or a lost stage does not.
+        const bool silent = error.code() == ErrorCode::deadline_exceeded;
+        lost = was_ready && !stopping_ && (!silent || ++place.missed >= options_.heartbeat.missed);
+      }
+      if (lost) lose_place(index, error);
+    }
+  }
+
+  void watch_workers() {
+    std::unique_lock lock(mutex_);
+    Clock::time_point next = Clock::now();
+    while (!stopping_) {
+      // A beat that a silent worker took whole is followed by the next at once.
+      next = std::max(next + options_.heartbeat.interval, Clock::now());
+      wake_watcher_.wait_until(lock, next, [this] { return stopping_; });
+      if (stopping_ || entries_.empty()) continue;
+      lock.unlock();
+      check();
+      lock.lock();
+    }
+  }
+
+  bool is_stopping() const {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
+  }
+
+  const std::size_t outputs_;  // of the model
+  const std::vector<HeadStage> stages_;
+  const HeadOptions options_;
+  const std::uint64_t pipeline_;
+  AnswerPort& answers_;
+  const GenerationEvents events_;
+  std::mutex setup_mutex_;  // held while stages are loaded and connected; taken before mutex_
+  mutable std::mutex mutex_;
+  std::condition_variable wake_watcher_;
+  // All below is guarded by mutex_, save what `places_` holds from the start: stage, plan and client.
+  std::vector<Place> places_;          // in the order of the stages
+  std::vector<Entry> entries_;         // by route, then in the order of the replicas
+  std::shared_ptr<DataLink> opening_;  // being connected now
+  bool abandoned_ = false;
+  bool stopping_ = false;
+
+  const Routes routes_;
+  std::optional<PartCollector> collector_;  // nothing where answers come whole
+  BoundedQueue<Request> outbox_;
+  BoundedQueue<std::uint64_t> cancelled_{1024};
+  std::thread sender_;
+  std::thread canceller_;
+  std::thread watcher_;
+};
+
+Generation::Generation(const Signature& signature, std::vector<HeadStage> stages, HeadOptions options,
+                       std::uint64_t pipeline, AnswerPort& answers, GenerationEvents events)
+    : implementation_(std::make_unique<Implementation>(signature, std::move(stages), std::move(options),
+                                                       pipeline, answers, std::move(events))) {}
+
+Generation::~Generation() = default;
+
+std::uint64_t Generation::pipeline() const { return implementation_->pipeline(); }
+void Generation::start() { implementation_->start(); }
+void Generation::connect() { implementation_->connect_unless_ready(); }
+void Generation::unload() { implementation_->unload(); }
+void Generation::abandon() { implementation_->abandon(); }
+bool Generation::send(Request request) { return implementation_->send(std::move(request)); }
+void Generation::cancel(std::uint64_t request) { implementation_->cancel(request); }
+void Generation::drop(std::uint64_t request) { implementation_->drop(request); }
+bool Generation::ready() const { return implementation_->ready(); }
+std::string Generation::trouble() const { return implementation_->trouble(); }
+std::vector<StageStatus> Generation::stages() const { return implementation_->stages(); }
+void Generation::check() { implementation_->check(); }
+void Generation::make_room() { implementation_->keep_only({}); }
+void Generation::keep_only_this() { implementation_->keep_only({pipeline()}); }
+
+}  // namespace lamina

@@ -1,0 +1,77 @@
+// The orchestrator that outlives its machines: when one is lost it plans anew for those that are left, loads
+// their stages and sends the requests under way again; a machine that comes back is taken back.
+//
+// Plans run as generations (cluster/generation.h), one after another; requests stay in one table from when
+// they are taken until they are answered. An answer counts only from the generation that has the request, so
+// each is answered once.
+#pragma once
+
+#include "cluster/head_plan.h"
+#include "cluster/membership.h"
+#include "cluster/orchestrator.h"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace lamina {
+
+// What is to run where.
+struct Blueprint {
+  std::string name;               // two of one name are the same
+  std::vector<HeadStage> stages;  // addresses are filled in when it runs
+  HeadOptions options = {};       // of the pipeline; how to listen and watch is the supervisor's
+};
+
+struct SupervisorOptions {
+  HeadOptions head = {};              // how to listen, how many requests, how to watch
+  std::vector<std::string> machines;  // that may be used
+  Membership::Find find;
+  // The best plan for these machines. An Error where none fits.
+  std::function<Blueprint(const std::set<std::string>& machines)> plan;
+  // While no plan fits, requests wait so long for a machine; later ones are refused at once.
+  std::chrono::milliseconds patience{2000};
+  // Requests that were sent so often fail when they are lost once more: they may be what ends the workers.
+  int most_turns = 5;
+  // Called, from the supervisor's thread, after machines or plan changed.
+  std::function<void()> changed = {};
+};
+
+class Supervisor : public Orchestrator {
+ public:
+  Supervisor(Signature signature, SupervisorOptions options);
+  // Fails requests that are still under way with Error(cancelled). What is loaded stays on the workers until
+  // unload().
+  ~Supervisor() override;
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  // Runs the plan, and watches from then on. Throws the first Error met: until then nothing is recovered
+  // from.
+  void start(const Blueprint& first);
+  // Plans for whatever machines are there, now and later.
+  void start();
+  // Whether requests are served, waiting for it at most `limit`.
+  bool wait_until_serving(std::chrono::milliseconds limit) const;
+  // Ends watching and takes the stages from the workers.
+  void unload();
+
+  const Signature& signature() const override;
+  std::uint64_t predict(std::vector<Tensor> inputs, Deadline deadline, Callback done) override;
+  void cancel(std::uint64_t request) override;
+  // Both only tell the status: stages are loaded and connected as machines allow.
+  PipelineStatus connect() override;
+  PipelineStatus activate() override;
+  PipelineStatus status() const override;
+  PipelineStatus check() override;
+
+ private:
+  class Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace lamina

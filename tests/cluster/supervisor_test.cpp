@@ -1,0 +1,371 @@
+// A supervisor and workers in one process, over connections of the loopback that tests break.
+#include "cluster/supervisor.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "cluster/fake_engine.h"
+#include "cluster/worker_server.h"
+#include "graph/serialize.h"
+#include "slice/cuts.h"
+#include "support/tcp_proxy.h"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace lamina {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds kBeat{100};
+constexpr seconds kLimit{30};
+
+// Compiling takes as long as the test says, or fails.
+class FaultyEngine : public FakeEngine {
+ public:
+  std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) override {
+    ++compiled;
+    if (refuses) fail(ErrorCode::io, "no space left on device");
+    const Deadline deadline(slow ? Clock::duration(seconds(5)) : Clock::duration(0));
+    while (!deadline.passed()) std::this_thread::sleep_for(milliseconds(5));
+    return FakeEngine::compile(graph, options);
+  }
+  std::atomic<bool> slow = false;
+  std::atomic<bool> refuses = false;
+  std::atomic<int> compiled = 0;
+};
+
+// A worker behind a proxy.
+struct Machine {
+  std::string name;
+  std::filesystem::path store;
+  std::shared_ptr<FaultyEngine> engine = std::make_shared<FaultyEngine>();
+  std::unique_ptr<WorkerServer> server;
+  std::unique_ptr<TcpProxy> way;
+
+  void start() {
+    WorkerOptions options;
+    options.name = name;
+    options.store = store;
+    options.loaded_engine = engine;
+    server = std::make_unique<WorkerServer>(options);
+    way = std::make_unique<TcpProxy>(server->address());
+  }
+  void kill() {
+    way->cut();
+    way.reset();
+    server.reset();
+  }
+};
+
+class Recovery : public testing::Test {
+ protected:
+  // Four steps y = (x + 1) · 2, of the class given, shared out evenly over the machines that are there.
+  void start(std::size_t machines, const std::string& kind = "Step", std::size_t least = 1) {
+    least_ = least;
+    for (std::size_t i = 0; i < kSteps; ++i) classes_.push_back(i == 1 ? kind : "Step");
+    graph_ = make_graph();
+    for (std::size_t i = 0; i < machines; ++i) {
+      Machine& machine = machines_.emplace_back();
+      machine.name = "m" + std::to_string(i);
+      machine.store = directory_.path() / machine.name;
+      machine.start();
+    }
+    SupervisorOptions options;
+    options.head.heartbeat = {kBeat, 3};
+    options.head.max_in_flight = 1000;
+    options.patience = milliseconds(500);
+    for (const Machine& machine : machines_) options.machines.push_back(machine.name);
+    options.find = [this](const std::string& name) {
+      const std::lock_guard lock(mutex_);
+      for (const Machine& machine : machines_) {
+        if (machine.name == name) return machine.way ? machine.way->address() : std::string();
+      }
+      return std::string();
+    };
+    options.plan = [this](const std::set<std::string>& names) { return plan(names); };
+    std::set<std::string> all(options.machines.begin(), options.machines.end());
+    supervisor_ = std::make_unique<Supervisor>(signature_of(graph_), options);
+    supervisor_->start(plan(all));
+  }
+
+  Graph make_graph() const {
+    Graph graph("steps");
+    ValueId y = graph.add_input("x", {DType::f32, {kBatch, 4}});
+    const ValueId one = graph.add_weight("one", Tensor::scalar(1), Weight::Role::trainable);
+    const ValueId two = graph.add_weight("two", Tensor::scalar(2), Weight::Role::trainable);
+    for (std::size_t i = 0; i < kSteps; ++i) {
+      graph.begin_layer("step" + std::to_string(i), classes_[i]);
+      y = graph.add("multiply", {graph.add("add", {y, one}), two});
+    }
+    graph.add_output("y", y);
+    return graph;
+  }
+
+  Blueprint plan(const std::set<std::string>& names) {
+    ++plans_;
+    if (names.size() < least_) fail(ErrorCode::out_of_memory, "{} machines are too few", names.size());
+    const std::vector<std::string> order(names.begin(), names.end());
+    const std::vector<Cut> cuts = find_cuts(graph_);
+    const std::size_t count = std::min(order.size(), kSteps);
+    Blueprint blueprint;
+    for (std::size_t i = 0; i < count; ++i) {
+      HeadStage stage;
+      stage.name = "part" + std::to_string(i);
+      stage.replicas.push_back({order[i], "", 1});
+      stage.graph = extract_stage(graph_, cuts, i * kSteps / count, (i + 1) * kSteps / count);
+      for (const Weight& weight : stage.graph.weights()) stage.hashes.push_back(content_hash(weight.data));
+      blueprint.name += order[i] + " ";
+      blueprint.stages.push_back(std::move(stage));
+    }
+    return blueprint;
+  }
+
+  void kill(std::size_t i) {
+    const std::lock_guard lock(mutex_);
+    machines_[i].kill();
+  }
+  void revive(std::size_t i) {
+    const std::lock_guard lock(mutex_);
+    machines_[i].start();
+  }
+
+  // A request whose answer is checked where it is asked for.
+  struct Sent {
+    float x = 0;
+    std::future<Prediction> answer;
+  };
+  Sent send(float x, milliseconds limit = kLimit) {
+    auto promise = std::make_shared<std::promise<Prediction>>();
+    Sent sent{x, promise->get_future()};
+    const std::vector<float> values(4, x);
+    supervisor_->predict({Tensor::of({1, 4}, values)}, Deadline(limit),
+                         [promise](Prediction prediction) { promise->set_value(std::move(prediction)); });
+    return sent;
+  }
+  static void expect_answer(Sent sent) {
+    ASSERT_EQ(sent.answer.wait_for(kLimit + seconds(5)), std::future_status::ready);
+    const Prediction prediction = sent.answer.get();
+    ASSERT_FALSE(prediction.error) << prediction.error->what();
+    float y = sent.x;
+    for (std::size_t i = 0; i < kSteps; ++i) y = (y + 1) * 2;
+    EXPECT_EQ(prediction.outputs.at(0).to_floats(), std::vector<float>(4, y));
+  }
+  static ErrorCode error_of(Sent sent) {
+    if (sent.answer.wait_for(kLimit) != std::future_status::ready) return ErrorCode::internal;
+    const Prediction prediction = sent.answer.get();
+    return prediction.error ? prediction.error->code() : ErrorCode::internal;
+  }
+
+  void wait_until(const std::function<bool(const PipelineStatus&)>& what, const char* said) {
+    const Deadline deadline(kLimit);
+    while (!what(supervisor_->status())) {
+      ASSERT_FALSE(deadline.passed()) << "not yet " << said;
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+  }
+  static bool serves_on(const PipelineStatus& status, std::size_t stages) {
+    return status.stages.size() == stages && status.recovery->state == "serving" &&
+           std::all_of(status.stages.begin(), status.stages.end(),
+                       [](const StageStatus& s) { return s.ready; });
+  }
+  void wait_for_stages(std::size_t stages) {
+    wait_until([&](const PipelineStatus& status) { return serves_on(status, stages); }, "serving");
+  }
+
+  // Some requests under way while something happens; all have to be answered.
+  void under_load(const std::function<void()>& fault) {
+    std::vector<Sent> sent;
+    for (int i = 0; i < 10; ++i) sent.push_back(send(static_cast<float>(i)));
+    fault();
+    for (int i = 10; i < 20; ++i) sent.push_back(send(static_cast<float>(i)));
+    for (Sent& one : sent) expect_answer(std::move(one));
+  }
+
+  static constexpr std::size_t kSteps = 4;
+  TemporaryDirectory directory_;
+  std::vector<std::string> classes_;
+  Graph graph_;
+  std::size_t least_ = 1;
+  std::atomic<int> plans_ = 0;
+  std::mutex mutex_;
+  std::deque<Machine> machines_;
+  std::unique_ptr<Supervisor> supervisor_;
+};
+
+TEST_F(Recovery, WithoutFaultsItAnswersAndNothingIsSentTwice) {
+  start(3);
+  under_load([] {});
+  const PipelineStatus status = supervisor_->check();
+  EXPECT_EQ(status.requests_answered, 20U);
+  EXPECT_EQ(status.recovery->recoveries, 0U);
+  EXPECT_EQ(status.recovery->requests_resent, 0U);
+  EXPECT_TRUE(serves_on(status, 3));
+}
+
+TEST_F(Recovery, AMachineThatDiesIsDoneWithoutAndNoRequestIsLost) {
+  for (std::size_t dies = 0; dies < 3; ++dies) {
+    SCOPED_TRACE(dies);
+    supervisor_.reset();
+    machines_.clear();
+    classes_.clear();
+    start(3, "Brief");
+    under_load([&] { kill(dies); });
+    const PipelineStatus status = supervisor_->status();
+    EXPECT_TRUE(serves_on(status, 2));
+    EXPECT_GE(status.recovery->recoveries, 1U);
+    EXPECT_EQ(status.recovery->lost, std::vector<std::string>{"m" + std::to_string(dies)});
+    EXPECT_EQ(status.requests_answered, 20U);
+    EXPECT_EQ(status.requests_failed, 0U);
+  }
+}
+
+TEST_F(Recovery, TwoThatDieAtOnceAreDoneWithout) {
+  start(3, "Brief");
+  under_load([&] {
+    kill(0);
+    kill(2);
+  });
+  EXPECT_TRUE(serves_on(supervisor_->status(), 1));
+}
+
+TEST_F(Recovery, AMachineThatStandsStillIsDoneWithoutAfterTheBeatsItMayMiss) {
+  start(3, "Brief");
+  const Clock::time_point begin = Clock::now();
+  under_load([&] { machines_[1].way->block(); });
+  EXPECT_TRUE(serves_on(supervisor_->status(), 2));
+  EXPECT_GE(seconds_since(begin), 0.2);
+  // Its answers of before come late, and are nobody's any more.
+  machines_[1].way->mend();
+  wait_for_stages(3);
+  under_load([] {});
+}
+
+TEST_F(Recovery, AConnectionThatBreaksForAMomentIsNoLoss) {
+  start(3, "Brief");
+  const int plans = plans_;
+  const int compiled = machines_[1].engine->compiled;
+  under_load([&] { machines_[1].way->interrupt(); });
+  wait_for_stages(3);
+  EXPECT_EQ(plans_, plans) << "it was planned anew";
+  EXPECT_EQ(machines_[1].engine->compiled, compiled) << "the stage was loaded anew";
+  EXPECT_EQ(supervisor_->status().recovery->lost.size(), 0U);
+}
+
+TEST_F(Recovery, AMachineThatComesBackIsTakenBack) {
+  start(3);
+  under_load([&] { kill(1); });
+  wait_for_stages(2);
+  under_load([&] { revive(1); });
+  wait_for_stages(3);
+  under_load([] {});
+  EXPECT_EQ(supervisor_->status().recovery->replans, 1U);
+  EXPECT_TRUE(supervisor_->status().recovery->lost.empty());
+}
+
+TEST_F(Recovery, WhereNoPlanFitsRequestsAreRefusedUntilAMachineReturns) {
+  start(2, "Step", 2);
+  kill(1);
+  wait_until([](const PipelineStatus& status) { return status.recovery->state.starts_with("no plan fits"); },
+             "without a plan");
+  // Those that come early wait for a while.
+  EXPECT_EQ(error_of(send(1)), ErrorCode::unavailable);
+  EXPECT_EQ(error_of(send(1)), ErrorCode::unavailable);
+  revive(1);
+  wait_for_stages(2);
+  expect_answer(send(1));
+}
+
+TEST_F(Recovery, ASecondLossDuringRecoveryIsRecoveredFromToo) {
+  start(4, "Brief");
+  machines_[1].engine->slow = true;
+  under_load([&] {
+    const int before = machines_[1].engine->compiled;
+    kill(0);
+    // It loads its new stage: that takes longer than the whole test may.
+    wait_until([&](const PipelineStatus&) { return machines_[1].engine->compiled > before; }, "loading");
+    kill(1);
+  });
+  EXPECT_TRUE(serves_on(supervisor_->status(), 2));
+}
+
+TEST_F(Recovery, AMachineThatStandsStillWhileItLoadsIsDoneWithout) {
+  start(3, "Brief");
+  machines_[1].engine->slow = true;
+  under_load([&] {
+    const int before = machines_[1].engine->compiled;
+    kill(0);
+    wait_until([&](const PipelineStatus&) { return machines_[1].engine->compiled > before; }, "loading");
+    machines_[1].way->block();
+  });
+  EXPECT_TRUE(serves_on(supervisor_->status(), 1));
+  machines_[1].way->mend();
+}
+
+TEST_F(Recovery, AMachineThatCantLoadIsLeftOut) {
+  start(3, "Brief");
+  machines_[1].engine->refuses = true;
+  under_load([&] { kill(0); });
+  const PipelineStatus status = supervisor_->status();
+  EXPECT_TRUE(serves_on(status, 1));
+  EXPECT_EQ(status.stages[0].worker, "m2");
+}
+
+TEST_F(Recovery, AMachineThatComesAndGoesDoesNotStopTheOthers) {
+  start(3);
+  std::atomic<bool> stop = false;
+  std::thread flapping([&] {
+    while (!stop) {
+      kill(1);
+      std::this_thread::sleep_for(milliseconds(150));
+      revive(1);
+      std::this_thread::sleep_for(milliseconds(250));
+    }
+  });
+  const Deadline deadline{seconds(4)};
+  std::vector<Sent> sent;
+  while (!deadline.passed()) {
+    sent.push_back(send(static_cast<float>(sent.size())));
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  stop = true;
+  flapping.join();
+  for (Sent& one : sent) expect_answer(std::move(one));
+  // Each time it goes it has to wait longer until it is taken back.
+  EXPECT_LE(supervisor_->status().recovery->recoveries, 5U);
+}
+
+TEST_F(Recovery, CancelledAndLateRequestsAreAnsweredDuringARecovery) {
+  start(2, "Slow", 2);
+  Sent late = send(1, milliseconds(300));
+  kill(1);
+  const ErrorCode code = error_of(std::move(late));
+  EXPECT_TRUE(code == ErrorCode::deadline_exceeded || code == ErrorCode::unavailable);
+}
+
+TEST_F(Recovery, ItEndsWhileItRecovers) {
+  start(3, "Brief");
+  machines_[1].engine->slow = true;
+  Sent sent = send(1);
+  kill(0);
+  std::this_thread::sleep_for(milliseconds(100));
+  supervisor_.reset();
+  EXPECT_EQ(error_of(std::move(sent)), ErrorCode::cancelled);
+}
+
+}  // namespace
+}  // namespace lamina

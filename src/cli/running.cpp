@@ -117,8 +117,11 @@ void Running::save() {
   const std::lock_guard lock(record_mutex_);
   if (record_.port == 0) return;
   record_.processes = {record_process("head", ::getpid())};
-  for (const auto& [name, pid] : keeper_->processes()) {
-    if (pid > 0) record_.processes.push_back(record_process(name, pid));
+  const std::map<std::string, pid_t> processes = keeper_->processes();
+  for (const DeviceInfo& device : plan_.devices) {
+    const auto found = processes.find(device.name);
+    if (found != processes.end() && found->second > 0)
+      record_.processes.push_back(record_process(device.name, found->second));
   }
   try {
     save_record(record_);

@@ -71,8 +71,8 @@ void run(const Options& options) {
 void run_on_swarm(const Options& options) {
   const EndSignals signals;
   const Benchmark benchmark = benchmark_on_swarm(
-      options.swarm.options(options.directory, options.benchmark.startup, signals), options.benchmark.options,
-      [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); });
+      options.swarm.options(options.directory, options.benchmark.startup, options.tls, signals),
+      options.benchmark.options, [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); });
   print_failures(benchmark);
   print(benchmark);
   std::printf("\nwrote %s/benchmark.json\n", options.directory.c_str());

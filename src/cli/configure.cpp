@@ -6,6 +6,7 @@
 #include "cli/steps.h"
 #include "cli/tls_options.h"
 #include "cluster/process_memory.h"
+#include "deploy/swarm_fleet.h"
 #include "plan/explain.h"
 #include "plan/plan_file.h"
 #include "plan/plan_svg.h"
@@ -55,14 +56,11 @@ std::vector<Plan> rehearse_on_workers(const Options& options, const SlicedModel&
                         fleet, head);
 }
 
-// The machine that is named so, or whose node of a Swarm has an id that begins so.
+// The machine that is named so, or whose node of a Swarm has such an id.
 std::string resolve_source(const std::string& source, const Benchmark& benchmark) {
-  std::vector<std::string> found;
-  for (const DeviceInfo& device : benchmark.devices) {
-    if (device.name == source) return source;
-    if (!device.node.empty() && device.node.starts_with(source)) found.push_back(device.name);
-  }
-  return found.size() == 1 ? found.front() : source;
+  const bool is_name = std::any_of(benchmark.devices.begin(), benchmark.devices.end(),
+                                   [&](const DeviceInfo& device) { return device.name == source; });
+  return is_name ? source : device_of_node(source);
 }
 
 void run(const Options& options) {

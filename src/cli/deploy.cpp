@@ -208,8 +208,8 @@ void deploy_with_swarm(const Options& options, const CLI::App& command) {
   for (const auto& [name, value] : given_parameters(command)) {
     if (name != "LAMINA_HOST" && name != "LAMINA_PORT") served.environment.push_back(name + "=" + value);
   }
-  const ContainerRecord record =
-      deploy_on_swarm(options.swarm.options(options.directory, options.startup, signals), served);
+  const ContainerRecord record = deploy_on_swarm(
+      options.swarm.options(options.directory, options.startup, options.serve.tls, signals), served);
   std::printf("deployment %s serves on port %d of the plan's source; end it with 'lamina clean %s'\n",
               record.name.c_str(), record.port, record.name.c_str());
 }

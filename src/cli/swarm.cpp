@@ -18,11 +18,12 @@ void SwarmArguments::add_to(CLI::App& command) {
 }
 
 SwarmOptions SwarmArguments::options(const std::filesystem::path& directory, double startup,
-                                     const EndSignals& signals) const {
+                                     const TlsFiles& tls, const EndSignals& signals) const {
   SwarmOptions options;
   options.directory = directory;
   options.name = stack;
   options.image = image;
+  options.tls = tls;
   options.encrypted = encrypted;
   options.startup = std::chrono::milliseconds(static_cast<std::int64_t>(startup * 1e3));
   options.interruption = [&signals] {

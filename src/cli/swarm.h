@@ -18,7 +18,7 @@ struct SwarmArguments {
   // --stack, --image and --encrypted.
   void add_to(CLI::App& command);
   // Ends with Error(cancelled) when a signal arrives; `signals` must outlive the options.
-  SwarmOptions options(const std::filesystem::path& directory, double startup,
+  SwarmOptions options(const std::filesystem::path& directory, double startup, const TlsFiles& tls,
                        const EndSignals& signals) const;
 };
 

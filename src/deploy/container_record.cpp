@@ -68,6 +68,10 @@ std::optional<ContainerRecord> find_unrecorded(const std::string& name) {
   if (project_name(name) != name) return std::nullopt;
   try {
     const Docker docker(record.docker_host);
+    if (is_in_swarm(docker, name)) {
+      record.target = "swarm";
+      return record;
+    }
     for (const DockerThing thing : {DockerThing::container, DockerThing::network, DockerThing::volume})
       if (!docker.find(thing, label_of(record)).empty()) return record;
   } catch (const Error& error) {

@@ -112,6 +112,10 @@ std::vector<std::string> names_of(const std::vector<SwarmService>& services) {
   return names;
 }
 
+bool manages_swarm(const Docker& docker) {
+  return lines_of(docker.run({"info", "--format", "{{.Swarm.ControlAvailable}}"})).at(0) == "true";
+}
+
 }  // namespace
 
 Swarm::Swarm(Docker docker, Interruption interruption)
@@ -176,8 +180,6 @@ void Swarm::create_service(const SwarmService& service, const std::string& netwo
       "--name",
       service.name,
       "--label",
-      label,
-      "--container-label",
       label,
       "--endpoint-mode",
       "dnsrr",
@@ -306,6 +308,13 @@ std::vector<SwarmProcess> tasks_in_swarm(const Docker& docker, const std::string
     if (task.wanted) processes.push_back({task.service, task.id, task.state + " on " + task.node});
   }
   return processes;
+}
+
+bool is_in_swarm(const Docker& docker, const std::string& deployment) {
+  if (!manages_swarm(docker)) return false;
+  const std::string label = label_of(deployment);
+  return !docker.find(DockerThing::service, label).empty() ||
+         !docker.find(DockerThing::secret, label).empty();
 }
 
 void remove_from_swarm(const Docker& docker, const std::string& deployment) {

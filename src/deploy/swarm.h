@@ -102,6 +102,9 @@ struct SwarmProcess {
 };
 std::vector<SwarmProcess> tasks_in_swarm(const Docker& docker, const std::string& deployment);
 
+// Whether this daemon is a Swarm's manager and has services or secrets of the deployment.
+bool is_in_swarm(const Docker& docker, const std::string& deployment);
+
 // Ends the services with this deployment's label, waits until no node runs them, and removes all else that
 // carries it. Error(unavailable) naming the node where that takes too long.
 void remove_from_swarm(const Docker& docker, const std::string& deployment);

@@ -76,7 +76,7 @@ class Stack {
   void start_network() {
     if (options_.tls.enabled()) {
       for (const std::string& file : secret_files("head")) create_secret(file);
-      for (const std::string& file : {"worker.pem", "worker.key"}) create_secret(file);
+      for (const char* file : {"worker.pem", "worker.key"}) create_secret(file);
     }
     swarm_.create_network(network(), record_.name, options_.encrypted);
   }
@@ -244,10 +244,9 @@ std::vector<std::string> benchmark_arguments(const BenchmarkOptions& options) {
 }
 
 const SwarmNode& node_of(const std::vector<SwarmNode>& nodes, const DeviceInfo& device) {
-  const auto found = std::find_if(nodes.begin(), nodes.end(), [&](const SwarmNode& node) {
-    return device.node.empty() ? node.name == device.name : node.id == device.node;
-  });
-  if (device.node.empty() || found == nodes.end()) {
+  const auto found = std::find_if(nodes.begin(), nodes.end(),
+                                  [&](const SwarmNode& node) { return node.name == device.name; });
+  if (found == nodes.end() || device.address != address_of(*found)) {
     fail(ErrorCode::not_found,
          "'{}' of the plan is no node of this Swarm; measure it with 'lamina benchmark --target swarm'",
          device.name);
@@ -258,6 +257,20 @@ const SwarmNode& node_of(const std::vector<SwarmNode>& nodes, const DeviceInfo& 
 }
 
 }  // namespace
+
+std::string device_of_node(const std::string& id) {
+  try {
+    const Swarm swarm(docker_of_environment(), [] {});
+    std::vector<std::string> found;
+    for (const SwarmNode& node : swarm.nodes()) {
+      if (node.id.starts_with(id)) found.push_back(node.name);
+    }
+    if (found.size() == 1) return found.front();
+  } catch (const Error&) {
+    // Without a Swarm it is no node's.
+  }
+  return id;
+}
 
 Benchmark benchmark_on_swarm(const SwarmOptions& options, const BenchmarkOptions& measured,
                              const std::function<void(const std::string&)>& say) {
@@ -291,12 +304,7 @@ Benchmark benchmark_on_swarm(const SwarmOptions& options, const BenchmarkOptions
     std::this_thread::sleep_for(kPoll);
   }
   stack.fetch("benchmark.json", scratch.path());
-  Benchmark benchmark = load_benchmark(scratch.path());
-  for (DeviceInfo& device : benchmark.devices) {
-    for (const SwarmNode& node : nodes) {
-      if (node.name == device.name) device.node = node.id;
-    }
-  }
+  const Benchmark benchmark = load_benchmark(scratch.path());
   stack.remove();
   save_benchmark(options.directory, benchmark);
   return benchmark;

@@ -29,6 +29,9 @@ struct SwarmOptions {
 Benchmark benchmark_on_swarm(const SwarmOptions& options, const BenchmarkOptions& measured,
                              const std::function<void(const std::string&)>& say);
 
+// The name that the node with this id, or the beginning of it, has as a device; `id` where there is none.
+std::string device_of_node(const std::string& id);
+
 struct SwarmServeOptions {
   int port = 8765;                            // published by the source's node
   std::vector<std::string> environment = {};  // settings of the head, NAME=VALUE

@@ -235,15 +235,13 @@ Benchmark at_batch(Benchmark benchmark, std::int64_t batch) {
 }
 
 Json to_json(const DeviceInfo& device) {
-  Json json = {{"name", device.name},
-               {"address", device.address},
-               {"threads", device.threads},
-               {"cpus", device.cpus},
-               {"processors", device.processors},
-               {"memory", device.memory},
-               {"free_memory", device.free_memory}};
-  if (!device.node.empty()) json["node"] = device.node;
-  return json;
+  return {{"name", device.name},
+          {"address", device.address},
+          {"threads", device.threads},
+          {"cpus", device.cpus},
+          {"processors", device.processors},
+          {"memory", device.memory},
+          {"free_memory", device.free_memory}};
 }
 
 DeviceInfo device_from_json(const Json& json, const std::string& where) {
@@ -262,7 +260,6 @@ DeviceInfo device_from_json(const Json& json, const std::string& where) {
   }
   // Files from before there were shares lack it.
   if (json.contains("cpus")) device.cpus = json_magnitude(json, "cpus", where);
-  if (json.contains("node")) device.node = json_string(json, "node", where);
   device.memory = json_size(json, "memory", where);
   device.free_memory = json_size(json, "free_memory", where);
   return device;

@@ -21,7 +21,6 @@ struct DeviceInfo {
   std::uint64_t free_memory = 0;  // bytes it had left when measured, idle worker running
   double cpus = 0;                // share of processors that its worker is held to, e.g. 0.6; 0: none
   int processors = 0;             // that its worker may use; 0: not known
-  std::string node = {};          // id of the Swarm's node that its worker runs on; empty: none
 };
 
 struct PieceTime {

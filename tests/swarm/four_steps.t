@@ -26,8 +26,6 @@ Each node measures, within its own limits:
   ["pc5",1,0.5,1073741824,"pc5:7070"]
   ["vm4",1,1,536870912,"vm4:7070"]
   ["vm5",2,0,1073741824,"vm5:7070"]
-  $ jq -r '.devices[] | .name + " " + .node' cut/benchmark.json | sort >measured
-  $ docker node ls --format '{{.Hostname}} {{.ID}}' | sort | diff - measured
   $ swarm_state | diff before -
   $ lamina status
   nothing is deployed

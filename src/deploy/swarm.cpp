@@ -353,7 +353,16 @@ void remove_from_swarm(const Docker& docker, const std::string& deployment) {
     }
     std::this_thread::sleep_for(kPoll);
   }
-  docker.remove_labelled(label);
+  // A node reports a task's end a moment before it removes its container, which holds volume and network.
+  while (true) {
+    try {
+      docker.remove_labelled(label);
+      break;
+    } catch (const Error&) {
+      if (deadline.passed()) throw;
+    }
+    std::this_thread::sleep_for(kPoll);
+  }
   const std::vector<std::string> secrets = docker.find(DockerThing::secret, label);
   if (!secrets.empty()) {
     std::vector<std::string> words = {"secret", "rm"};

@@ -106,7 +106,8 @@ std::vector<SwarmProcess> tasks_in_swarm(const Docker& docker, const std::string
 bool is_in_swarm(const Docker& docker, const std::string& deployment);
 
 // Ends the services with this deployment's label, waits until no node runs them, and removes all else that
-// carries it. Error(unavailable) naming the node where that takes too long.
+// carries it. Containers that have ended are removed by their nodes, a moment later. Error(unavailable)
+// naming the node where that takes too long.
 void remove_from_swarm(const Docker& docker, const std::string& deployment);
 
 // Names of things of the Swarm that exist already and that a deployment of this name would make.

@@ -26,7 +26,7 @@ Each node measures, within its own limits:
   ["pc5",1,0.5,1073741824,"pc5:7070"]
   ["vm4",1,1,536870912,"vm4:7070"]
   ["vm5",2,0,1073741824,"vm5:7070"]
-  $ swarm_state | diff before -
+  $ same_state before
   $ lamina status
   nothing is deployed
 
@@ -41,7 +41,7 @@ It serves, with the answers of Keras:
 
   $ lamina deploy cut --target swarm --insecure --stack farm
   deployment farm serves on port 8765 of the plan's source; end it with 'lamina clean farm'
-  $ curl -s 10.91.0.11:8765/connect | jq -r '.[] | .status' | sort -u
+  $ curl -s 10.91.0.11:8765/connect -o connected -w '%{http_code}\n'
   200
   $ curl -s 10.91.0.11:8765/activate | jq -r '.[] | .status' | sort -u
   200
@@ -73,7 +73,7 @@ What it can't do is said, and takes nothing away:
   [1]
   $ lamina deploy cut --target swarm --insecure --stack second 2>&1 | cut -c1-70
   lamina: the port of 'second_head' is taken on its node; give another -
-  $ swarm_state | diff during -
+  $ same_state during
   $ curl -s 10.91.0.11:8765/health/ready
   ready
 
@@ -81,6 +81,6 @@ Clean removes exactly what was made:
 
   $ lamina clean farm
   removed 1 deployment
-  $ swarm_state | diff before -
+  $ same_state before
   $ lamina status
   nothing is deployed

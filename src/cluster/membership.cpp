@@ -174,8 +174,10 @@ bool Membership::note(Member& member, const std::string& address, Answer answer)
       if (++member.missed >= options_.heartbeat.missed) member.present = false;
       break;
   }
-  if (was_present != member.present)
-    spdlog::info("machine '{}' {}", member.name, member.present ? "is there" : "is gone");
+  // That a machine is there at first is what everybody expects.
+  if (was_present && !member.present) spdlog::info("machine '{}' is gone", member.name);
+  if (!was_present && member.present && member.arrivals > 1)
+    spdlog::info("machine '{}' is there again", member.name);
   return was_present != member.present || moved;
 }
 

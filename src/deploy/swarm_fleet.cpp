@@ -139,7 +139,9 @@ class Stack {
     swarm_.docker().run({"container", "rm", "--force", container});
   }
 
-  void expect_running() const { swarm_.expect_running(services_, options_.image); }
+  void expect_running() const {
+    explain([&] { swarm_.expect_running(services_, options_.image); });
+  }
 
   const ContainerRecord& record() const { return record_; }
   void remove() {
@@ -182,11 +184,18 @@ class Stack {
     return node;
   }
   void wait() const {
+    explain([&] { swarm_.wait_until_running(services_, options_.image, options_.startup); });
+  }
+  // Where a kernel lacks IPsec, tasks wait for their network, or run in one that carries nothing.
+  template <typename Action>
+  void explain(const Action& action) const {
     try {
-      swarm_.wait_until_running(services_, options_.image, options_.startup);
+      action();
     } catch (const Error& error) {
-      if (!options_.encrypted || error.code() != ErrorCode::deadline_exceeded) throw;
-      fail(ErrorCode::deadline_exceeded,
+      const bool network =
+          error.code() == ErrorCode::deadline_exceeded || error.code() == ErrorCode::unavailable;
+      if (!options_.encrypted || !network) throw;
+      fail(error.code(),
            "{}; an encrypted network needs IPsec in the kernel of every node (modules esp4 and xfrm_user)",
            error.what());
     }
@@ -226,7 +235,8 @@ std::string devices_file(const std::vector<SwarmNode>& nodes) {
   return text;
 }
 
-std::vector<std::string> benchmark_arguments(const BenchmarkOptions& options) {
+std::vector<std::string> benchmark_arguments(const BenchmarkOptions& options,
+                                             std::chrono::milliseconds startup) {
   return {"benchmark",
           kImageStore,
           "--devices",
@@ -240,13 +250,23 @@ std::vector<std::string> benchmark_arguments(const BenchmarkOptions& options) {
           "--pings",
           std::to_string(options.pings),
           "--memory-multiplier",
-          fmt::format("{}", options.memory_multiplier)};
+          fmt::format("{}", options.memory_multiplier),
+          "--startup",
+          fmt::format("{}", std::chrono::duration<double>(startup).count())};
 }
 
+// The node that was measured as the device; nullptr where it is not there.
+const SwarmNode* find_node(const std::vector<SwarmNode>& nodes, const DeviceInfo& device) {
+  const auto found = std::find_if(nodes.begin(), nodes.end(), [&](const SwarmNode& node) {
+    return node.name == device.name && address_of(node) == device.address;
+  });
+  return found == nodes.end() ? nullptr : &*found;
+}
+
+// A node that the plan needs.
 const SwarmNode& node_of(const std::vector<SwarmNode>& nodes, const DeviceInfo& device) {
-  const auto found = std::find_if(nodes.begin(), nodes.end(),
-                                  [&](const SwarmNode& node) { return node.name == device.name; });
-  if (found == nodes.end() || device.address != address_of(*found)) {
+  const SwarmNode* found = find_node(nodes, device);
+  if (found == nullptr) {
     fail(ErrorCode::not_found,
          "'{}' of the plan is no node of this Swarm; measure it with 'lamina benchmark --target swarm'",
          device.name);
@@ -295,7 +315,7 @@ Benchmark benchmark_on_swarm(const SwarmOptions& options, const BenchmarkOptions
   stack.fill_volume({options.directory / "model.json", options.directory / "weights.safetensors",
                      scratch.path() / "devices.toml"});
   SwarmService measuring;
-  measuring.arguments = benchmark_arguments(measured);
+  measuring.arguments = benchmark_arguments(measured, options.startup);
   measuring.ends = true;
   const SwarmService& started = stack.start_head(std::move(measuring));
   while (!swarm.has_ended(started)) {
@@ -322,10 +342,14 @@ ContainerRecord deploy_on_swarm(const SwarmOptions& options, const SwarmServeOpt
   const SwarmNode* source = nullptr;
   for (const DeviceInfo& device : plan.devices) {
     const bool is_source = device.name == plan.source;
-    if (!is_source && !uses(plan, device.name)) continue;
-    const SwarmNode& node = node_of(nodes, device);
-    if (is_source) source = &node;
-    if (uses(plan, device.name)) workers.emplace_back(node, device);
+    if (is_source || uses(plan, device.name)) {
+      const SwarmNode& node = node_of(nodes, device);
+      if (is_source) source = &node;
+      workers.emplace_back(node, device);
+    } else if (const SwarmNode* spare = find_node(nodes, device);
+               spare != nullptr && spare->ready && spare->active) {
+      workers.emplace_back(*spare, device);  // for when another dies
+    }
   }
   if (source == nullptr)
     fail(ErrorCode::invalid_argument, "the plan's source '{}' is not among its devices", plan.source);
@@ -340,8 +364,13 @@ ContainerRecord deploy_on_swarm(const SwarmOptions& options, const SwarmServeOpt
   record.port = served.port;
   Stack stack(swarm, options, record);
   stack.start_network();
-  stack.fill_volume({options.directory / "model.json", options.directory / "weights.safetensors",
-                     options.directory / "plan.json"});
+  std::vector<std::filesystem::path> files = {options.directory / "model.json",
+                                              options.directory / "weights.safetensors",
+                                              options.directory / "plan.json"};
+  // By which the head plans for those that are left when a node dies.
+  if (const auto figures = options.directory / "benchmark.json"; std::filesystem::exists(figures))
+    files.push_back(figures);
+  stack.fill_volume(files);
   stack.start_workers(workers);
 
   SwarmService head;

@@ -1,6 +1,7 @@
 // lamina deploy: a plan as a running pipeline behind one address.
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/duration.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -192,11 +193,10 @@ std::map<std::string, std::string> given_parameters(const CLI::App& command) {
 }
 
 void deploy_with_compose(const Options& options, const CLI::App& command) {
-  const ContainerRecord record =
-      start_compose({.bundle = options.directory,
-                     .name = options.swarm.stack,
-                     .parameters = given_parameters(command),
-                     .startup = std::chrono::milliseconds(static_cast<std::int64_t>(options.startup * 1e3))});
+  const ContainerRecord record = start_compose({.bundle = options.directory,
+                                                .name = options.swarm.stack,
+                                                .parameters = given_parameters(command),
+                                                .startup = to_milliseconds(options.startup)});
   std::printf("deployment %s serves on port %d; end it with 'lamina clean %s'\n", record.name.c_str(),
               record.port, record.name.c_str());
 }

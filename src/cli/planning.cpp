@@ -119,6 +119,11 @@ void keep_best(std::vector<Plan>& plans, std::size_t top) {
   if (plans.size() > top) plans.erase(plans.begin() + static_cast<std::ptrdiff_t>(top), plans.end());
 }
 
+// Whether the planner found no plan that keeps what is asked for.
+bool says_none_fits(const Error& error) {
+  return error.code() == ErrorCode::resource_exhausted || error.code() == ErrorCode::out_of_memory;
+}
+
 }  // namespace
 
 void PlanArguments::add_to(CLI::App& command) {
@@ -212,7 +217,7 @@ std::vector<Plan> Planning::find(std::size_t top) {
       if (joins_ && batch > 1) join_requests(found, request_.deadline);
       plans.insert(plans.end(), found.begin(), found.end());
     } catch (const Error& error) {
-      if (error.code() != ErrorCode::resource_exhausted && error.code() != ErrorCode::out_of_memory) throw;
+      if (!says_none_fits(error)) throw;
       if (!first_error) first_error = error;
     }
   }
@@ -229,7 +234,7 @@ std::vector<Plan> Planning::find_again(std::vector<Plan> plans, std::size_t top)
   try {
     return find(top);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::resource_exhausted && error.code() != ErrorCode::out_of_memory) throw;
+    if (!says_none_fits(error)) throw;
     return plans;
   }
 }
@@ -256,7 +261,7 @@ std::vector<Plan> Planning::find_of(PlanningProblem& one) {
     // Some hop has to be wider.
     if (!accepted) return find_of(one);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::resource_exhausted && error.code() != ErrorCode::out_of_memory) throw;
+    if (!says_none_fits(error)) throw;
     const std::string conflict = explain_conflict(free, layers_, constraints_, one.request);
     if (conflict.empty()) throw;
     fail(error.code(), "{}; {}", error.what(), conflict);
@@ -287,6 +292,7 @@ std::vector<Plan> rehearse_plans(Planning& planning, std::vector<Plan> plans, st
     if (next == plans.end()) break;
     Plan plan = *next;
     std::string outcome;
+    bool learnt = false;
     try {
       planning.learn(plan, rehearse(plan, model, model_hash, fleet, {.head = head}));
       const double joined = joined_requests(plan);
@@ -294,6 +300,7 @@ std::vector<Plan> rehearse_plans(Planning& planning, std::vector<Plan> plans, st
                             format_seconds(plan.latency), joined / plan.period,
                             format_seconds(plan.measured->latency), joined / plan.measured->period);
       ran.push_back(std::move(plan));
+      learnt = true;
     } catch (const Error& error) {
       if (!first_error) first_error = error;
       outcome = fmt::format("can't run: {}", error.what());
@@ -302,7 +309,7 @@ std::vector<Plan> rehearse_plans(Planning& planning, std::vector<Plan> plans, st
     }
     std::printf("plan %zu of %zu on the machines: %s\n", number, count, outcome.c_str());
     std::fflush(stdout);
-    plans = planning.find_again(std::move(plans), wanted);
+    if (learnt) plans = planning.find_again(std::move(plans), wanted);
   }
   if (ran.empty()) throw Error(*first_error);
   order_by_measurement(ran, planning.request());

@@ -1,5 +1,6 @@
 #include "cli/running.h"
 
+#include "base/duration.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/answer.h"
@@ -74,7 +75,7 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
   HttpOptions http = arguments.http.options(arguments.tls);
   http.address = arguments.host;
   http.port = static_cast<std::uint16_t>(arguments.port);
-  http.request_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(arguments.timeout * 1e3));
+  http.request_timeout = to_milliseconds(arguments.timeout);
   http.class_names = load_classes(arguments.classes);
   http_ = std::make_unique<HttpServer>(pipeline(), http);
   {

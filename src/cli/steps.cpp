@@ -1,8 +1,7 @@
 #include "cli/steps.h"
 
+#include "base/duration.h"
 #include "base/error.h"
-#include "base/file.h"
-#include "base/sha256.h"
 #include "base/text.h"
 #include "cli/progress_bar.h"
 #include "cli/tls_options.h"
@@ -115,7 +114,7 @@ FleetOptions fleet_options(const std::filesystem::path& directory, const TlsFile
   FleetOptions options;
   options.directory = directory;
   options.tls = tls;
-  options.startup = std::chrono::milliseconds(static_cast<std::int64_t>(startup * 1e3));
+  options.startup = to_milliseconds(startup);
   return options;
 }
 
@@ -127,10 +126,6 @@ HeadOptions head_options(const ServeArguments& arguments) {
   options.heartbeat = {std::chrono::milliseconds(arguments.heartbeat), arguments.missed_beats};
   options.tls = arguments.tls;
   return options;
-}
-
-std::string hash_of_model(const std::filesystem::path& directory) {
-  return sha256(map_file(directory / "model.json").bytes());
 }
 
 void print_failures(const Benchmark& benchmark) {

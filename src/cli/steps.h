@@ -58,9 +58,6 @@ struct ServeArguments {
 FleetOptions fleet_options(const std::filesystem::path& directory, const TlsFiles& tls, double startup);
 HeadOptions head_options(const ServeArguments& arguments);
 
-// SHA-256 of DIR/model.json, which ties benchmarks and plans to their model.
-std::string hash_of_model(const std::filesystem::path& directory);
-
 // Says on standard error what could not run where.
 void print_failures(const Benchmark& benchmark);
 

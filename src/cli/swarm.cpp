@@ -1,5 +1,6 @@
 #include "cli/swarm.h"
 
+#include "base/duration.h"
 #include "base/error.h"
 #include "deploy/image.h"
 
@@ -25,7 +26,7 @@ SwarmOptions SwarmArguments::options(const std::filesystem::path& directory, dou
   options.image = image;
   options.tls = tls;
   options.encrypted = encrypted;
-  options.startup = std::chrono::milliseconds(static_cast<std::int64_t>(startup * 1e3));
+  options.startup = to_milliseconds(startup);
   options.interruption = [&signals] {
     if (signals.arrived()) fail(ErrorCode::cancelled, "ended by a signal; what was made is removed");
   };

@@ -76,13 +76,18 @@ std::string next_addresses(const v1::ConnectRequest& request) {
   return addresses;
 }
 
-StageStatus status_of(const Place& place, const HeadStage& stage) {
+StageStatus status_of(const HeadReplica& replica, const HeadStage& stage) {
   StageStatus seen;
   seen.name = stage.name;
-  seen.worker = place.plan.worker;
-  seen.address = place.plan.address;
-  seen.memory = place.cost.weights + place.cost.activations;
+  seen.worker = replica.worker;
+  seen.address = replica.address;
   seen.predicted_seconds = stage.predicted_seconds;
+  return seen;
+}
+
+StageStatus status_of(const Place& place, const HeadStage& stage) {
+  StageStatus seen = status_of(place.plan, stage);
+  seen.memory = place.cost.weights + place.cost.activations;
   if (!place.recent.empty()) seen.measured_seconds = median({place.recent.begin(), place.recent.end()});
   seen.connected = place.connected;
   seen.ready = place.ready;

@@ -46,5 +46,7 @@ v1::ConnectRequest connect_request(const std::vector<Place>& places, std::size_t
 std::string next_addresses(const v1::ConnectRequest& request);
 
 StageStatus status_of(const Place& place, const HeadStage& stage);
+// Of one that does not run.
+StageStatus status_of(const HeadReplica& replica, const HeadStage& stage);
 
 }  // namespace lamina

@@ -5,6 +5,7 @@
 #include "cluster/answer_port.h"
 #include "cluster/generation.h"
 #include "cluster/pipeline_number.h"
+#include "cluster/place.h"
 #include "cluster/request_table.h"
 #include "cluster/trust.h"
 #include "cluster/worker_client.h"
@@ -155,12 +156,8 @@ class Supervisor::Implementation {
     }
     for (const HeadStage& stage : blueprint_.stages) {
       for (const HeadReplica& replica : stage.replicas) {
-        StageStatus& seen = status.stages.emplace_back();
-        seen.name = stage.name;
-        seen.worker = replica.worker;
-        seen.address = replica.address;
-        seen.predicted_seconds = stage.predicted_seconds;
-        seen.error = trouble_;
+        status.stages.push_back(status_of(replica, stage));
+        status.stages.back().error = trouble_;
       }
     }
     return status;
@@ -393,7 +390,7 @@ class Supervisor::Implementation {
     }
     spdlog::warn("a plan can't be run: {}", failed->what());
     for (const StageStatus& stage : generation->stages()) {
-      if (!stage.error.empty() && !membership_stopping() && membership_->look(stage.worker) &&
+      if (!stage.error.empty() && !is_stopping() && membership_->look(stage.worker) &&
           failed->code() != ErrorCode::cancelled)
         trust_.note_refusal(stage.worker, Clock::now());
     }
@@ -412,7 +409,7 @@ class Supervisor::Implementation {
     }
   }
 
-  bool membership_stopping() const {
+  bool is_stopping() const {
     const std::lock_guard lock(mutex_);
     return stopping_;
   }

@@ -1,5 +1,7 @@
 #include "cluster/trust.h"
 
+#include "base/growing_pause.h"
+
 #include <algorithm>
 #include <chrono>
 
@@ -8,10 +10,8 @@ namespace lamina {
 namespace {
 
 constexpr std::chrono::seconds kForgotten{60};
-constexpr std::chrono::seconds kShortest{1};
 constexpr std::chrono::seconds kLongest{30};
 constexpr int kStrikes = 3;
-constexpr int kMostDoublings = 5;
 
 }  // namespace
 
@@ -29,8 +29,7 @@ void Trust::note_blip(const std::string& machine, Clock::time_point now) {
 void Trust::note_failure(const std::string& machine, Clock::time_point now) {
   Record& known = record(machine, now);
   if (++known.failures == 1) return;
-  const auto pause = kShortest * (1 << std::min(known.failures - 2, kMostDoublings));
-  known.until = now + std::min<Clock::duration>(pause, kLongest);
+  known.until = now + growing_pause(known.failures, kLongest);
 }
 
 void Trust::note_refusal(const std::string& machine, Clock::time_point now) {

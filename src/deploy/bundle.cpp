@@ -3,14 +3,11 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/new_directory.h"
 #include "base/sha256.h"
 #include "plan/plan_file.h"
 
-#include <cerrno>
-#include <cstdlib>
 #include <utility>
-
-#include <unistd.h>
 
 namespace lamina {
 
@@ -21,36 +18,6 @@ constexpr const char* kSecrets = "secrets";
 constexpr const char* kFormat = "lamina-bundle";
 constexpr std::int64_t kVersion = 1;
 constexpr std::uint64_t kMaxManifest = 1U << 20U;
-
-// A directory beside its final place, removed unless it goes there.
-class PartialDirectory {
- public:
-  explicit PartialDirectory(std::filesystem::path final_path) : final_(std::move(final_path)) {
-    std::string pattern = final_.string() + ".XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr)
-      fail_with_errno(errno, fmt::format("can't create '{}'", final_.string()));
-    path_ = pattern;
-    // Containers read it as another user.
-    std::filesystem::permissions(path_, static_cast<std::filesystem::perms>(0755));
-  }
-  ~PartialDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  PartialDirectory(const PartialDirectory&) = delete;
-  PartialDirectory& operator=(const PartialDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  void commit() {
-    std::error_code error;
-    std::filesystem::rename(path_, final_, error);
-    if (error) fail(ErrorCode::io, "can't create '{}': {}", final_.string(), error.message());
-    path_.clear();
-  }
-
- private:
-  std::filesystem::path final_;
-  std::filesystem::path path_;
-};
 
 std::string hash_of_file(const std::filesystem::path& path) { return sha256(map_file(path).bytes()); }
 
@@ -96,7 +63,7 @@ void write_bundle(const std::filesystem::path& directory,
   std::error_code ignored;
   if (std::filesystem::exists(place) && !std::filesystem::is_empty(place, ignored))
     fail(ErrorCode::already_exists, "'{}' is there already; choose another directory", directory.string());
-  PartialDirectory partial(place);
+  NewDirectory partial(place);
   const std::filesystem::path& made = partial.path();
   const Plan plan = of_used_devices(save_model(made));
   save_plan(made, plan);

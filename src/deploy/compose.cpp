@@ -74,7 +74,7 @@ std::vector<std::string> compose_program() {
 }
 
 void expect_no_project(const Docker& docker, const Plan& plan, const std::string& name) {
-  const std::string ours = std::string(kDeploymentLabel) + "=" + name;
+  const std::string ours = label_of(name);
   const std::string project = std::string(kComposeLabel) + "=" + name;
   for (const DockerThing thing : {DockerThing::container, DockerThing::network, DockerThing::volume}) {
     if (!docker.find(thing, ours).empty()) {
@@ -110,10 +110,7 @@ std::string last_words(const std::string& text) {
 }
 
 [[noreturn]] void fail_to_start(const std::string& said, const std::string& where) {
-  for (const char* taken : {"port is already allocated", "address already in use"}) {
-    if (said.find(taken) != std::string::npos)
-      fail(ErrorCode::unavailable, "{} is taken; give another --port", where);
-  }
+  if (says_port_is_taken(said)) fail(ErrorCode::unavailable, "{} is taken; give another --port", where);
   fail(ErrorCode::unavailable, "the containers did not start: {}", last_words(said));
 }
 
@@ -144,7 +141,7 @@ void expect_all_run(const Docker& docker, const std::string& label) {
 
 void wait_until_it_serves(const Docker& docker, const ContainerRecord& record, const std::string& host,
                           std::chrono::milliseconds limit) {
-  const std::string label = std::string(kDeploymentLabel) + "=" + record.name;
+  const std::string label = label_of(record.name);
   const bool tls = is_tls_bundle(record.directory);
   const std::string reached = host == "0.0.0.0" ? "127.0.0.1" : host;
   const Deadline deadline(limit);
@@ -169,8 +166,7 @@ ContainerRecord start_compose(const ComposeOptions& options) {
   check_bundle(options.bundle);
   const Plan plan = load_plan(options.bundle);
   std::map<std::string, std::string> parameters = all_parameters(options);
-  const char* docker_host = std::getenv("DOCKER_HOST");
-  const Docker docker(docker_host == nullptr ? "" : docker_host);
+  const Docker docker = docker_of_environment();
   docker.check();
   const std::vector<std::string> compose = compose_program();
 

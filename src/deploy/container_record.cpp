@@ -10,7 +10,6 @@
 #include "deploy/swarm.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace lamina {
 
@@ -26,10 +25,6 @@ ContainerRecord read_container_record(const std::filesystem::path& path) {
   return {path.parent_path().filename().string(),   json_string(json, "target", where),
           json_string(json, "directory", where),    json_string(json, "docker_host", where),
           json_string(json, "loaded_image", where), static_cast<int>(json_integer(json, "port", where))};
-}
-
-std::string label_of(const ContainerRecord& record) {
-  return std::string(kDeploymentLabel) + "=" + record.name;
 }
 
 }  // namespace
@@ -62,18 +57,17 @@ std::vector<ContainerRecord> list_container_records() {
 }
 
 std::optional<ContainerRecord> find_unrecorded(const std::string& name) {
-  const char* host = std::getenv("DOCKER_HOST");
-  ContainerRecord record{.name = name, .target = "compose", .docker_host = host == nullptr ? "" : host};
+  const Docker docker = docker_of_environment();
+  ContainerRecord record{.name = name, .target = "compose", .docker_host = docker.host()};
   // A name that no deployment has could lead anywhere as a path.
   if (project_name(name) != name) return std::nullopt;
   try {
-    const Docker docker(record.docker_host);
     if (is_in_swarm(docker, name)) {
       record.target = "swarm";
       return record;
     }
     for (const DockerThing thing : {DockerThing::container, DockerThing::network, DockerThing::volume})
-      if (!docker.find(thing, label_of(record)).empty()) return record;
+      if (!docker.find(thing, label_of(record.name)).empty()) return record;
   } catch (const Error& error) {
     spdlog::debug("{}", error.what());
   }
@@ -90,7 +84,7 @@ std::vector<ContainerProcess> containers_of(const ContainerRecord& record) {
   }
   for (const std::string& line : lines_of(Docker(record.docker_host)
                                               .run({"container", "ls", "--all", "--filter",
-                                                    "label=" + label_of(record), "--format", format}))) {
+                                                    "label=" + label_of(record.name), "--format", format}))) {
     const std::size_t first = line.find('\t');
     const std::size_t second = line.find('\t', first + 1);
     if (second == std::string::npos) continue;
@@ -107,7 +101,7 @@ void remove_deployment(const ContainerRecord& record) {
   if (record.target == "swarm") {
     remove_from_swarm(docker, record.name);
   } else {
-    docker.remove_labelled(label_of(record));
+    docker.remove_labelled(label_of(record.name));
   }
   if (!record.loaded_image.empty() && !docker.image_id(record.loaded_image).empty())
     docker.run({"image", "rm", record.loaded_image});

@@ -3,6 +3,8 @@
 #include "base/error.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <sstream>
 #include <utility>
 
@@ -55,6 +57,10 @@ const char* word_of(DockerThing thing) {
 
 }  // namespace
 
+std::string label_of(const std::string& deployment) {
+  return std::string(kDeploymentLabel) + "=" + deployment;
+}
+
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
@@ -62,6 +68,18 @@ std::vector<std::string> lines_of(const std::string& text) {
     if (!line.empty()) lines.push_back(line);
   }
   return lines;
+}
+
+bool says_port_is_taken(const std::string& message) {
+  constexpr std::array kWords = {"port is already allocated", "address already in use",
+                                 "host-mode port already in use"};
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](const char* words) { return message.find(words) != std::string::npos; });
+}
+
+Docker docker_of_environment() {
+  const char* host = std::getenv("DOCKER_HOST");
+  return Docker(host == nullptr ? "" : host);
 }
 
 std::map<std::string, std::string> Docker::environment() const {

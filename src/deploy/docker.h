@@ -13,12 +13,17 @@ namespace lamina {
 
 // The label of everything made for a deployment: its value is the deployment's name.
 constexpr const char* kDeploymentLabel = "systems.lamina.deployment";
+// "KEY=VALUE" of that label.
+std::string label_of(const std::string& deployment);
 
 // Things of Docker that have labels and are removed by name.
 enum class DockerThing { container, network, volume, secret, config, service };
 
 // Lines that hold something.
 std::vector<std::string> lines_of(const std::string& text);
+
+// Whether Docker says that a port is another's.
+bool says_port_is_taken(const std::string& message);
 
 // All members are thread-safe; each runs a process.
 class Docker {
@@ -59,5 +64,8 @@ class Docker {
  private:
   std::string host_;
 };
+
+// The one that DOCKER_HOST names, else that of the current context.
+Docker docker_of_environment();
 
 }  // namespace lamina

@@ -23,10 +23,6 @@ constexpr std::chrono::milliseconds kPoll{200};
 constexpr std::chrono::seconds kPlacing{3};
 constexpr std::chrono::seconds kRemoval{90};
 
-std::string label_of(const std::string& deployment) {
-  return std::string(kDeploymentLabel) + "=" + deployment;
-}
-
 std::string first_word(const std::string& text) { return text.substr(0, text.find(' ')); }
 
 // What Docker gives in quotes.
@@ -244,9 +240,7 @@ bool Swarm::all_run(const std::vector<SwarmService>& services, const std::string
            "writes, or give it to a registry (--push) and name it by --image",
            task.node, image);
     }
-    if (task.error.find("address already in use") != std::string::npos ||
-        task.error.find("port is already allocated") != std::string::npos ||
-        task.error.find("host-mode port already in use") != std::string::npos) {
+    if (says_port_is_taken(task.error)) {
       fail(ErrorCode::unavailable, "the port of '{}' is taken on its node; give another --port ({})",
            task.service, task.error);
     }

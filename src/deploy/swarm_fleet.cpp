@@ -2,14 +2,13 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/sha256.h"
 #include "deploy/compose_file.h"
 #include "deploy/image.h"
 #include "plan/plan_file.h"
 #include "serve/probe.h"
+#include "slice/artifact.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <thread>
 
 #include <fmt/ranges.h>
@@ -22,11 +21,6 @@ constexpr const char* kHeadAlias = "lamina-head";
 constexpr std::chrono::minutes kTransfer{30};
 constexpr std::chrono::milliseconds kPoll{200};
 constexpr std::chrono::seconds kProbe{2};
-
-Docker docker_of_environment() {
-  const char* host = std::getenv("DOCKER_HOST");
-  return Docker(host == nullptr ? "" : host);
-}
 
 ContainerRecord record_of(const SwarmOptions& options, const std::string& suffix) {
   const std::filesystem::path directory = std::filesystem::absolute(options.directory).lexically_normal();
@@ -177,7 +171,7 @@ class Stack {
     for (const std::string& file : secret_files(role)) service.secrets.emplace_back(secret(file), file);
   }
   std::string network() const { return record_.name + "_pipeline"; }
-  std::string label() const { return std::string(kDeploymentLabel) + "=" + record_.name; }
+  std::string label() const { return label_of(record_.name); }
   // Dots are not for services.
   static std::string service_name(std::string node) {
     std::replace(node.begin(), node.end(), '.', '-');
@@ -332,7 +326,7 @@ Benchmark benchmark_on_swarm(const SwarmOptions& options, const BenchmarkOptions
 
 ContainerRecord deploy_on_swarm(const SwarmOptions& options, const SwarmServeOptions& served) {
   const Plan plan = load_plan(options.directory);
-  if (plan.model_hash != sha256(map_file(options.directory / "model.json").bytes()))
+  if (plan.model_hash != hash_of_model(options.directory))
     fail(ErrorCode::invalid_argument, "'{}/plan.json' was made for another model",
          options.directory.string());
   check_security(options);

@@ -1,6 +1,7 @@
 #include "deploy/worker_keeper.h"
 
 #include "base/error.h"
+#include "base/growing_pause.h"
 #include "base/log.h"
 
 #include <algorithm>
@@ -14,8 +15,7 @@ namespace {
 constexpr std::chrono::milliseconds kPoll{10};
 // A worker that ends sooner is started again after a pause, longer each time.
 constexpr std::chrono::seconds kLivesLong{10};
-constexpr std::chrono::seconds kPause{1};
-constexpr int kMostDoublings = 5;
+constexpr std::chrono::seconds kLongestPause{32};
 
 }  // namespace
 
@@ -84,7 +84,7 @@ void WorkerKeeper::run() {
         spdlog::error("worker '{}' can't be started again: {}", worker.name(), error.what());
         kept.pid = -1;
         kept.starting = false;
-        kept.start_at = Clock::now() + kPause * (1 << std::min(kept.failures++, kMostDoublings));
+        kept.start_at = Clock::now() + growing_pause(kept.failures++ + 2, kLongestPause);
       }
       lock.lock();
       kept_.at(worker.name()) = std::move(kept);
@@ -103,13 +103,10 @@ bool WorkerKeeper::look_after(LocalWorker& worker, Kept& kept) {
       spdlog::error("worker '{}' {}", worker.name(), *how);
       const bool soon = Clock::now() - kept.started < kLivesLong;
       kept.failures = soon ? kept.failures + 1 : 0;
-      // The first time it may be anything; whoever ends again and again has to wait.
-      const auto pause = kept.failures < 2 ? Clock::duration::zero()
-                                           : kPause * (1 << std::min(kept.failures - 2, kMostDoublings));
       kept.end = *how;
       kept.address.clear();
       kept.pid = -1;
-      kept.start_at = Clock::now() + pause;
+      kept.start_at = Clock::now() + growing_pause(kept.failures, kLongestPause);
       kept.starting = false;
       return true;
     }

@@ -3,20 +3,15 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/new_directory.h"
+#include "base/sha256.h"
 #include "graph/safetensors.h"
 #include "graph/serialize.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <set>
 #include <utility>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace lamina {
 
@@ -37,63 +32,6 @@ const std::set<std::string>& own_files() {
                                             "plan.json"};
   return own;
 }
-
-// Puts the directory `from` in the place of `to`, which it may replace; what was there is then at `from`.
-void put_in_place(const std::filesystem::path& from, const std::filesystem::path& to) {
-  if (!std::filesystem::exists(to)) {
-    if (::rename(from.c_str(), to.c_str()) != 0) {
-      fail_with_errno(errno, fmt::format("can't put '{}' in place", to.string()));
-    }
-    return;
-  }
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return;
-  if (errno != EINVAL && errno != ENOSYS) {
-    fail_with_errno(errno, fmt::format("can't replace '{}'", to.string()));
-  }
-  // This file system can't exchange: three renames, undone where one fails.
-  const std::filesystem::path old = from.string() + ".old";
-  if (::rename(to.c_str(), old.c_str()) != 0) {
-    fail_with_errno(errno, fmt::format("can't replace '{}'", to.string()));
-  }
-  if (::rename(from.c_str(), to.c_str()) != 0) {
-    const int reason = errno;
-    ::rename(old.c_str(), to.c_str());
-    fail_with_errno(reason, fmt::format("can't put '{}' in place", to.string()));
-  }
-  ::rename(old.c_str(), from.c_str());
-}
-
-// A directory under construction beside its final place, removed unless it gets there.
-class NewDirectory {
- public:
-  explicit NewDirectory(std::filesystem::path path) : final_(std::move(path)) {
-    std::string pattern = final_.string() + ".partial-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) {
-      fail_with_errno(errno, fmt::format("can't create '{}'", final_.string()));
-    }
-    partial_ = pattern;
-  }
-  ~NewDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(partial_, ignored);
-  }
-  NewDirectory(const NewDirectory&) = delete;
-  NewDirectory& operator=(const NewDirectory&) = delete;
-
-  const std::filesystem::path& path() const { return partial_; }
-
-  // Takes the place of what was there, which goes.
-  void commit() {
-    if (::chmod(partial_.c_str(), 0755) != 0) {
-      fail_with_errno(errno, fmt::format("can't write '{}'", final_.string()));
-    }
-    put_in_place(partial_, final_);
-  }
-
- private:
-  std::filesystem::path final_;
-  std::filesystem::path partial_;
-};
 
 bool is_sliced_model(const std::filesystem::path& directory) {
   try {
@@ -269,6 +207,10 @@ SlicedModel load_sliced_model(const std::filesystem::path& directory) {
   model.boundaries = read_boundaries(json, model.cuts.size() - 1, where);
   model.blocks = read_blocks(json, model, where);
   return model;
+}
+
+std::string hash_of_model(const std::filesystem::path& directory) {
+  return sha256(map_file(model_file(directory)).bytes());
 }
 
 void check_weights(const std::filesystem::path& directory, const SlicedModel& model) {

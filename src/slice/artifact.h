@@ -30,6 +30,8 @@ SlicedModel slice_model(Graph graph);
 // All or nothing: on an error, a full disk included, what was there before stands untouched.
 void save_sliced_model(const std::filesystem::path& directory, const SlicedModel& model);
 SlicedModel load_sliced_model(const std::filesystem::path& directory);
+// SHA-256 of DIR/model.json, which ties benchmarks and plans to their model.
+std::string hash_of_model(const std::filesystem::path& directory);
 // Reads all weights: Error(corrupt) names the file and a weight whose bytes have another hash than model.json
 // says. For whoever is about to serve the model.
 void check_weights(const std::filesystem::path& directory, const SlicedModel& model);

@@ -79,6 +79,8 @@ struct ChildSettings {
   ::dup2(nothing, STDIN_FILENO);
   ::dup2(settings.log, STDOUT_FILENO);
   ::dup2(settings.log, STDERR_FILENO);
+  // Connections and files of the head are its own: they would stay open here after it has closed them.
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);
   ::execv(arguments[0], arguments);
   ::_exit(127);
 }

@@ -100,7 +100,7 @@ void Membership::wait_for_first_look(std::chrono::milliseconds limit) {
   std::unique_lock lock(mutex_);
   looked_.wait_for(lock, limit, [this] {
     return stopping_ ||
-           std::all_of(members_.begin(), members_.end(), [](const auto& one) { return one->looks > 0; });
+           std::all_of(members_.begin(), members_.end(), [](const auto& one) { return one->known; });
   });
 }
 
@@ -119,6 +119,8 @@ void Membership::watch(Member& member) {
     const Answer answer = ask(member, address, client);
     lock.lock();
     const bool changed = note(member, address, answer);
+    // The old connection would be tried again ever more seldom, however long the machine is back.
+    if (member.known && !member.present) client.reset();
     // Whoever is gone is looked for less and less often, as long as nothing runs at all.
     pause = member.present || address.empty() ? options_.heartbeat.interval
                                               : std::min(2 * pause, options_.backoff);
@@ -156,22 +158,25 @@ Membership::Answer Membership::ask(const Member& member, const std::string& addr
 
 // Whether it came or went.
 bool Membership::note(Member& member, const std::string& address, Answer answer) {
-  ++member.looks;
   const bool was_present = member.present;
   const bool moved = was_present && member.address != address;  // another process than before
   switch (answer) {
     case Answer::here:
       ++member.answers;
       member.missed = 0;
+      member.known = true;
       member.address = address;
       member.present = true;
       if (!was_present || moved) ++member.arrivals;
       break;
     case Answer::refused:
+      member.known = true;
       member.present = false;
       break;
     case Answer::silent:
-      if (++member.missed >= options_.heartbeat.missed) member.present = false;
+      if (++member.missed < options_.heartbeat.missed) break;
+      member.known = true;
+      member.present = false;
       break;
   }
   // That a machine is there at first is what everybody expects.

@@ -55,7 +55,7 @@ class Membership {
   // Looks for a machine now, and waits until it has answered or is gone; true if it answered. For one that
   // is silent that takes the heartbeats that it may miss.
   bool look(const std::string& name);
-  // Waits until each machine has been looked for once, at most `limit`.
+  // Waits until it is known of each machine whether it is there, at most `limit`.
   void wait_for_first_look(std::chrono::milliseconds limit);
 
  private:
@@ -66,7 +66,7 @@ class Membership {
     int missed = 0;
     std::uint64_t arrivals = 0;
     std::uint64_t answers = 0;  // looks that it answered
-    std::uint64_t looks = 0;    // that have ended
+    bool known = false;         // whether it is there: it answered, was refused or silent long enough
     bool wanted = false;        // to be looked for at once
     std::thread thread;
   };

@@ -258,7 +258,7 @@ class Supervisor::Implementation {
   Clock::time_point next_turn(Clock::time_point now) const {
     const Clock::time_point next = trust_.next_change(now).value_or(now + kIdle);
     if (current_) return next;
-    if (!no_plan_since_) return std::min(next, now + kBetweenAttempts);
+    if (!planless_) return std::min(next, now + kBetweenAttempts);
     return refusing_ ? next : std::min(next, *no_plan_since_ + options_.patience);
   }
 
@@ -318,10 +318,7 @@ class Supervisor::Implementation {
     }
     const double planned = seconds_since_loss();
     considered_ = machines;
-    {
-      const std::lock_guard lock(mutex_);
-      no_plan_since_.reset();
-    }
+    planless_ = false;
     if (!try_out(blueprint, Room::make)) return;
     tidy(machines);
     const std::lock_guard lock(mutex_);
@@ -346,7 +343,8 @@ class Supervisor::Implementation {
   }
 
   void wait_for_machines(const Error& error) {
-    std::string what = fmt::format("no plan fits the machines that are left: {}", error.what());
+    planless_ = true;
+    std::string what = fmt::format("no plan fits the machines that are left: {}{}", error.what(), refusal_);
     bool refuse = false;
     {
       const std::lock_guard lock(mutex_);
@@ -385,14 +383,17 @@ class Supervisor::Implementation {
       candidate_.reset();
     }
     if (!failed) {
+      refusal_.clear();
       install(blueprint, std::move(generation));
       return true;
     }
     spdlog::warn("a plan can't be run: {}", failed->what());
     for (const StageStatus& stage : generation->stages()) {
       if (!stage.error.empty() && !is_stopping() && membership_->look(stage.worker) &&
-          failed->code() != ErrorCode::cancelled)
+          failed->code() != ErrorCode::cancelled) {
         trust_.note_refusal(stage.worker, Clock::now());
+        refusal_ = fmt::format("; the last plan could not be run: {}", failed->what());
+      }
     }
     return false;
   }
@@ -518,6 +519,8 @@ class Supervisor::Implementation {
   Trust trust_;
   std::set<std::string> known_present_;
   std::set<std::string> considered_;  // machines that the plan was made for
+  bool planless_ = false;             // no plan fitted when it was last asked for
+  std::string refusal_;  // why a machine is left out that is there, for who asks why no plan fits
   std::uint64_t next_pipeline_;
 
   mutable std::mutex mutex_;

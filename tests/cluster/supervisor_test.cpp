@@ -325,6 +325,22 @@ TEST_F(Recovery, AMachineThatCantLoadIsLeftOut) {
   EXPECT_EQ(status.stages[0].worker, "m2");
 }
 
+TEST_F(Recovery, WhereNoMachineCanLoadRequestsAreRefusedWithTheReason) {
+  start(2, "Brief");
+  machines_[1].engine->refuses = true;
+  Sent sent = send(1);
+  kill(0);
+  ASSERT_EQ(sent.answer.wait_for(kLimit), std::future_status::ready);
+  const Prediction prediction = sent.answer.get();
+  ASSERT_TRUE(prediction.error);
+  EXPECT_EQ(prediction.error->code(), ErrorCode::unavailable);
+  EXPECT_NE(std::string(prediction.error->what()).find("no space left on device"), std::string::npos)
+      << prediction.error->what();
+  machines_[1].engine->refuses = false;
+  wait_for_stages(1);
+  expect_answer(send(2));
+}
+
 TEST_F(Recovery, AMachineThatComesAndGoesDoesNotStopTheOthers) {
   start(3);
   std::atomic<bool> stop = false;

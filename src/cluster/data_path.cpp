@@ -16,6 +16,7 @@ namespace {
 // Registered by hand, for messages of plain bytes.
 constexpr const char* kMethod = "/lamina.v1.Data/Frames";
 constexpr std::uint64_t kMostAnswerBytes = 1024;
+constexpr std::chrono::milliseconds kPoll{20};
 
 // What the answer to an echo says; 0 where it is none.
 double processor_seconds_of(const grpc::ByteBuffer& answer) {
@@ -65,8 +66,13 @@ grpc::Status DataService::serve(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
-DataLink::DataLink(std::string address, const TlsFiles& tls, std::function<void(const Error&)> broken)
-    : address_(std::move(address)), broken_(std::move(broken)), channel_(open_channel(address_, tls)) {
+DataLink::DataLink(std::string address, const TlsFiles& tls, std::function<void(const Error&)> broken,
+                   std::chrono::milliseconds silence)
+    : address_(std::move(address)),
+      broken_(std::move(broken)),
+      channel_(open_channel(address_, tls, silence)) {
+  // The stream begins with its first frame: making it would wait here for a connection.
+  context_.set_initial_metadata_corked(true);
   const grpc::internal::RpcMethod method(kMethod, grpc::internal::RpcMethod::BIDI_STREAMING);
   stream_.reset(grpc::internal::ClientReaderWriterFactory<grpc::ByteBuffer, grpc::ByteBuffer>::Create(
       channel_.get(), method, &context_));
@@ -130,7 +136,18 @@ void DataLink::send(Frame frame) {
   }
 }
 
+// Writing would wait for a connection as long as the system tries to make one.
+void DataLink::wait_until_connected(const Deadline& deadline) {
+  while (alive() && channel_->GetState(true) != GRPC_CHANNEL_READY) {
+    if (deadline.passed())
+      fail(ErrorCode::deadline_exceeded, "'{}' can't be connected to: it does not answer", address_);
+    channel_->WaitForStateChange(channel_->GetState(true), std::chrono::system_clock::now() + kPoll);
+  }
+}
+
 double DataLink::echo(const std::vector<Tensor>& tensors, std::chrono::milliseconds limit) {
+  const Deadline deadline(limit);
+  wait_until_connected(deadline);
   std::uint64_t before = 0;
   {
     const std::lock_guard lock(state_mutex_);
@@ -141,7 +158,7 @@ double DataLink::echo(const std::vector<Tensor>& tensors, std::chrono::milliseco
   frame.tensors = narrow(tensors, WireFormat::f32);
   send(std::move(frame));
   std::unique_lock lock(state_mutex_);
-  answered_.wait_for(lock, limit, [&] { return answers_ > before || ended_; });
+  answered_.wait_for(lock, deadline.left(), [&] { return answers_ > before || ended_; });
   if (answers_ > before) return peer_processor_seconds_;
   fail(ended_ ? ErrorCode::unavailable : ErrorCode::deadline_exceeded, "'{}' did not answer an echo",
        address_);

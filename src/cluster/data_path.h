@@ -1,6 +1,7 @@
 // The streams that frames travel on, both ends.
 #pragma once
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "cluster/frame.h"
 #include "cluster/security.h"
@@ -40,8 +41,10 @@ class DataService : public grpc::Service {
 // The sending end: one stream to one process. Thread-safe.
 class DataLink {
  public:
-  // `broken` is called once, from another thread, when the stream ends unasked, with what happened.
-  DataLink(std::string address, const TlsFiles& tls, std::function<void(const Error&)> broken);
+  // `broken` is called once, from another thread, when the stream ends unasked, with what happened. `silence`
+  // as of open_channel().
+  DataLink(std::string address, const TlsFiles& tls, std::function<void(const Error&)> broken,
+           std::chrono::milliseconds silence = {});
   ~DataLink();
   DataLink(const DataLink&) = delete;
   DataLink& operator=(const DataLink&) = delete;
@@ -52,12 +55,14 @@ class DataLink {
   bool alive() const;
   // Ends the stream; a send() that waits returns with its Error. `broken` is not called.
   void close();
-  // Sends an echo frame with `tensors` and waits for its answer. Used for measuring, by one thread at a time.
+  // Sends an echo frame with `tensors` and waits for its answer, `limit` at most, connecting included. Used
+  // for measuring and to see that the other end is there, by one thread at a time.
   // Returns the seconds of processors that the other process has taken so far.
   double echo(const std::vector<Tensor>& tensors, std::chrono::milliseconds limit);
 
  private:
   void read_until_end();
+  void wait_until_connected(const Deadline& deadline);
 
   std::string address_;
   std::function<void(const Error&)> broken_;

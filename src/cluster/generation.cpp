@@ -224,8 +224,9 @@ class Generation::Implementation {
     std::vector<Entry> entries;
     const auto open = [&](std::size_t route, std::size_t i) {
       const auto broken = [this, i](const Error& error) { lose_place(i, error); };
-      entries.push_back(
-          {route, i, std::make_shared<DataLink>(places_[i].plan.address, options_.tls, broken)});
+      entries.push_back({route, i,
+                         std::make_shared<DataLink>(places_[i].plan.address, options_.tls, broken,
+                                                    silence_of(options_.heartbeat))});
       {
         const std::lock_guard lock(mutex_);
         opening_ = entries.back().link;

@@ -39,6 +39,11 @@ struct Heartbeat {
   int missed = 3;  // until a worker counts as lost
 };
 
+// How long a worker may be silent.
+inline std::chrono::milliseconds silence_of(const Heartbeat& heartbeat) {
+  return heartbeat.interval * heartbeat.missed;
+}
+
 struct HeadOptions {
   std::string model = "";
   std::string listen =

@@ -11,7 +11,8 @@ namespace lamina {
 
 namespace {
 constexpr int kHandshakeMilliseconds = 10'000;
-}
+constexpr int kSilenceMilliseconds = 20'000;
+}  // namespace
 
 Listener listen_at(const std::string& address, const TlsFiles& tls, std::uint64_t max_message_bytes,
                    std::initializer_list<grpc::Service*> services, const std::string& who) {
@@ -26,6 +27,13 @@ Listener listen_at(const std::string& address, const TlsFiles& tls, std::uint64_
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // Who never ends the handshake holds a connection no longer than this.
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
+  // A connection whose other end vanished without a word is not kept for ever.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kSilenceMilliseconds);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kSilenceMilliseconds);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // any number
+  // The other end may ask as often as it likes whether this one is there.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   for (grpc::Service* service : services) builder.RegisterService(service);
   Listener listener{builder.BuildAndStart(), ""};
   if (!listener.server || port == 0) {

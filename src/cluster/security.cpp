@@ -17,6 +17,9 @@ namespace lamina {
 namespace {
 
 constexpr std::uint64_t kMaxPem = 1U << 20U;
+// A process that is alive but busy answers within the second.
+constexpr std::chrono::milliseconds kLeastBetweenPings{250};
+constexpr std::chrono::milliseconds kLeastForAnswer{750};
 
 std::string read_pem(const std::filesystem::path& path, std::string_view what) {
   if (path.empty()) {
@@ -87,7 +90,8 @@ std::shared_ptr<grpc::ChannelCredentials> channel_credentials(const TlsFiles& fi
                                read_pem(files.certificate, "certificate")});
 }
 
-std::shared_ptr<grpc::Channel> open_channel(const std::string& address, const TlsFiles& files) {
+std::shared_ptr<grpc::Channel> open_channel(const std::string& address, const TlsFiles& files,
+                                            std::chrono::milliseconds silence) {
   expect_protected(address, files, "can't connect to");
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
@@ -96,6 +100,13 @@ std::shared_ptr<grpc::Channel> open_channel(const std::string& address, const Tl
   // Each channel its own connection: a link that breaks takes no other with it.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  if (silence.count() > 0) {
+    const std::chrono::milliseconds between = std::max(silence / 3, kLeastBetweenPings);
+    const std::chrono::milliseconds answer = std::max(silence - between, kLeastForAnswer);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(between.count()));
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, static_cast<int>(answer.count()));
+    arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // any number
+  }
   return grpc::CreateCustomChannel(address, channel_credentials(files), arguments);
 }
 

@@ -1,6 +1,7 @@
 // Mutual TLS between processes.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -39,7 +40,9 @@ std::shared_ptr<grpc::ServerCredentials> server_credentials(const TlsFiles& file
 std::shared_ptr<grpc::ChannelCredentials> channel_credentials(const TlsFiles& files);
 
 // A channel with the limits and the TLS name that all connections of the program share, to an address that
-// expect_protected() lets pass.
-std::shared_ptr<grpc::Channel> open_channel(const std::string& address, const TlsFiles& files);
+// expect_protected() lets pass. A connection on which the other end says nothing for `silence`, even when
+// asked, breaks (at the earliest after a second); with 0 only the system decides that, after many minutes.
+std::shared_ptr<grpc::Channel> open_channel(const std::string& address, const TlsFiles& files,
+                                            std::chrono::milliseconds silence = {});
 
 }  // namespace lamina

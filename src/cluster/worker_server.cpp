@@ -44,7 +44,9 @@ namespace {
 constexpr int kMaxGraphBytes = 256 << 20;
 constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{64} << 30U;
 constexpr std::uint64_t kMaxWireBytes = std::uint64_t{1} << 30U;
-constexpr std::chrono::seconds kEchoLimit{20};
+// A place that does not answer in this time, or in two silences, is not there.
+constexpr std::chrono::seconds kLeastEchoLimit{3};
+constexpr std::chrono::seconds kMostEchoLimit{20};
 constexpr int kMaxPings = 100'000;
 constexpr int kMaxSteadyMilliseconds = 10'000;
 constexpr int kMaxRuns = 100'000;
@@ -267,18 +269,23 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       const auto broken = [name = options_.name](const Error& error) {
         spdlog::warn("worker '{}': {}", name, error.what());
       };
+      const std::chrono::milliseconds silence(request->silence_milliseconds());
+      const std::chrono::milliseconds limit =
+          silence.count() == 0
+              ? kMostEchoLimit
+              : std::clamp<std::chrono::milliseconds>(2 * silence, kLeastEchoLimit, kMostEchoLimit);
       const std::vector<SlotConsumer> consumers = connect_to(*request, stage->signature, broken);
       std::shared_ptr<DataLink> head;
       // All ends answer before the slot counts as connected.
       for (const SlotConsumer& consumer : consumers) {
         for (const NextSlot& place : consumer.places) {
-          place.link->echo({}, kEchoLimit);
+          place.link->echo({}, limit);
           if (place.slot == 0) head = place.link;
         }
       }
       if (!head) {
-        head = std::make_shared<DataLink>(request->head_address(), options_.tls, broken);
-        head->echo({}, kEchoLimit);
+        head = std::make_shared<DataLink>(request->head_address(), options_.tls, broken, silence);
+        head->echo({}, limit);
       }
       fail_if_cancelled(*context);
       auto slot = std::make_shared<Slot>(route, stage->executable, consumers, std::move(head));
@@ -414,12 +421,14 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
         if (output >= signature.outputs.size())
           fail(ErrorCode::invalid_argument, "output {} of a stage with {}", output, signature.outputs.size());
       }
-      consumer.places = connect_to(wanted.places(), broken);
+      consumer.places =
+          connect_to(wanted.places(), broken, std::chrono::milliseconds(request.silence_milliseconds()));
     }
     return consumers;
   }
 
-  std::vector<NextSlot> connect_to(const Places& places, const Broken& broken) const {
+  std::vector<NextSlot> connect_to(const Places& places, const Broken& broken,
+                                   std::chrono::milliseconds silence) const {
     double shares = 0;
     std::vector<NextSlot> next;
     for (const v1::NextPlace& place : places) {
@@ -427,8 +436,8 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
         fail(ErrorCode::invalid_argument, "a share of {} for '{}', expected more than 0", place.share(),
              place.address());
       shares += place.share();
-      next.push_back(
-          {place.slot(), place.share(), std::make_shared<DataLink>(place.address(), options_.tls, broken)});
+      next.push_back({place.slot(), place.share(),
+                      std::make_shared<DataLink>(place.address(), options_.tls, broken, silence)});
     }
     if (!(std::abs(shares - 1) < 1e-6))
       fail(ErrorCode::invalid_argument, "{} next places with {} of the frames, expected all", next.size(),

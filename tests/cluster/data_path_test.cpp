@@ -1,6 +1,8 @@
 #include "cluster/data_path.h"
 
+#include "base/clock.h"
 #include "cluster/listener.h"
+#include "support/tcp_proxy.h"
 
 #include <atomic>
 #include <future>
@@ -55,6 +57,34 @@ TEST(DataLinks, FramesArriveInTheirOrder) {
   }
   ASSERT_EQ(all.get_future().wait_for(seconds(20)), std::future_status::ready);
   EXPECT_EQ(arrived, sent);
+}
+
+TEST(DataLinks, AConnectionOnWhichNothingIsSaidBreaks) {
+  Receiver receiver([](const Frame&) {});
+  TcpProxy way(receiver.address());
+  std::promise<ErrorCode> broken;
+  DataLink link(
+      way.address(), {}, [&](const Error& error) { broken.set_value(error.code()); },
+      std::chrono::milliseconds(1000));
+  link.echo({}, seconds(20));
+  EXPECT_TRUE(link.alive());
+  way.block();
+  std::future<ErrorCode> end = broken.get_future();
+  ASSERT_EQ(end.wait_for(seconds(20)), std::future_status::ready);
+  EXPECT_EQ(end.get(), ErrorCode::unavailable);
+}
+
+TEST(DataLinks, AnEchoToWhomDoesNotAnswerEndsInItsTime) {
+  Receiver receiver([](const Frame&) {});
+  TcpProxy way(receiver.address());
+  way.block();
+  const Clock::time_point begin = Clock::now();
+  {
+    DataLink link(way.address(), {}, nullptr);
+    EXPECT_THROW(link.echo({}, std::chrono::milliseconds(200)), Error);
+  }
+  // The system would try to connect for twenty.
+  EXPECT_LT(Clock::now() - begin, seconds(10));
 }
 
 TEST(DataLinks, ClosingEndsASendToAReceiverThatNoLongerReads) {

@@ -21,19 +21,20 @@ import numpy
 class Deployment:
     """`lamina deploy` of a directory. Records go to a state directory of its own."""
 
-    def __init__(self, lamina: pathlib.Path, directory: pathlib.Path, state: pathlib.Path, options: list[str] = ()):
+    def __init__(self, lamina: pathlib.Path, directory: pathlib.Path, state: pathlib.Path, options: list[str] = (),
+                 environment: dict[str, str] = {}):
         self.lamina, self.directory, self.state, self.options = lamina, directory, state, list(options)
+        self.environment = {**os.environ, **environment, "XDG_STATE_HOME": str(state)}
         self.port = 0
         self.log = state / "head.log"
         self.process = None
         self.start()
 
     def start(self, seconds: float = 120) -> None:
-        environment = {**os.environ, "XDG_STATE_HOME": str(self.state)}
         words = [self.lamina, "deploy", self.directory, "--port", str(self.port), *self.options]
         with open(self.log, "a") as log:
             self.process = subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, stderr=log, text=True,
-                                            env=environment)
+                                            env=self.environment)
         watchdog = threading.Timer(seconds, self.process.kill)
         watchdog.start()
         for line in self.process.stdout:
@@ -53,13 +54,15 @@ class Deployment:
         raise RuntimeError("the deployment has no record")
 
     def pid(self, name: str) -> int:
+        if name == "head":
+            return self.process.pid
         for process in self.record()["processes"]:
             if process["role"] == name:
                 return process["pid"]
         raise RuntimeError(f"no process '{name}' is recorded")
 
     def signal(self, name: str, number: int) -> None:
-        os.kill(self.process.pid if name == "head" else self.pid(name), number)
+        os.kill(self.pid(name), number)
 
     def store(self, name: str) -> pathlib.Path:
         return self.record()["path"] / name / "store"
@@ -107,6 +110,7 @@ class Answer:
     right: bool
     text: str = ""
     tries: int = 1
+    opened: float = 0.0  # when the connection of the first try was
 
     @property
     def seconds(self) -> float:
@@ -151,15 +155,17 @@ class Load:
             self.work.put(None)
 
     def ask(self) -> None:
-        connection = None
+        connection, opened = None, 0.0
         while (item := self.work.get()) is not None:
             which, due = item
-            tries = 0
+            tries, first_opened = 0, 0.0
             while True:
                 tries += 1
                 try:
                     if connection is None:
                         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+                        opened = time.monotonic()
+                    first_opened = first_opened or opened
                     connection.request("POST", "/input", self.bodies[which], {"Accept": "application/x-npy"})
                     reply = connection.getresponse()
                     status, body = reply.status, reply.read()
@@ -173,7 +179,8 @@ class Load:
                     continue
                 break
             right = status == 200 and self.is_right(body, self.expected[which])
-            self.answers.append(Answer(due, time.monotonic(), status, right, "" if right else body[:300].decode(errors="replace"), tries))
+            self.answers.append(Answer(due, time.monotonic(), status, right, "" if right else body[:300].decode(errors="replace"), tries,
+                                       first_opened))
         if connection is not None:
             connection.close()
 
@@ -206,11 +213,6 @@ def spread_out(directory: pathlib.Path, lamina: pathlib.Path, places: dict[str, 
     plan = json.loads(path.read_text())
     plan["demands"]["constraints"] = ""
     path.write_text(json.dumps(plan))
-
-
-def threads_and_files(pid: int) -> tuple[int, int]:
-    folder = pathlib.Path(f"/proc/{pid}")
-    return len(list((folder / "task").iterdir())), len(list((folder / "fd").iterdir()))
 
 
 KILL, STOP, CONTINUE = signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT

@@ -1,5 +1,6 @@
 #include "cluster/supervisor.h"
 
+#include "base/background.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "cluster/answer_port.h"
@@ -492,7 +493,7 @@ class Supervisor::Implementation {
     considered_ = machines;
     Blueprint blueprint;
     try {
-      blueprint = options_.plan(machines);
+      blueprint = run_in_background([&] { return options_.plan(machines); });
     } catch (const Error& error) {
       spdlog::debug("no better plan: {}", error.what());
       return;

@@ -1,5 +1,6 @@
 #include "cluster/worker_server.h"
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -170,7 +171,9 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
         *reply = known->cost;
         return;
       }
-      const std::shared_ptr<LoadedStage> stage = load(*request);
+      // Beside stages that serve it may take its time.
+      const auto compile = [&] { return load(*request); };
+      const std::shared_ptr<LoadedStage> stage = serves() ? run_in_background(compile) : compile();
       *reply = stage->cost;
       fail_if_cancelled(*context);
       const std::lock_guard lock(mutex_);
@@ -323,6 +326,11 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
   }
 
  private:
+  bool serves() {
+    const std::lock_guard lock(mutex_);
+    return !slots_.empty();
+  }
+
   std::shared_ptr<LoadedStage> loaded_as(const v1::LoadRequest& request) {
     const std::lock_guard lock(mutex_);
     const auto found = stages_.find(request.stage());

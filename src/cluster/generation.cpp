@@ -46,7 +46,7 @@ class Generation::Implementation {
  public:
   Implementation(const Signature& signature, std::vector<HeadStage> stages, HeadOptions options,
                  std::uint64_t pipeline, AnswerPort& answers, GenerationEvents events)
-      : outputs_(signature.outputs.size()),
+      : outputs_(signature.outputs),
         stages_(std::move(stages)),
         options_(std::move(options)),
         pipeline_(pipeline),
@@ -311,11 +311,11 @@ class Generation::Implementation {
         if (!whole) return;
         frame = std::move(whole->frame);
       }
-      note_times(frame.header);
-      if (frame.tensors.size() != outputs_) {
+      if (frame.tensors.size() != outputs_.size()) {
         fail(ErrorCode::internal, "the last stage sent {} outputs, expected {}", frame.tensors.size(),
-             outputs_);
+             outputs_.size());
       }
+      note_times(frame.header, rows_of(frame.tensors));
       // Widened here, in the thread of the last stage's stream: only answers come on it, and each would wait
       // for the one before wherever it is widened. Errors of other stages come on streams of their own.
       prediction.outputs = widen(frame.tensors);
@@ -325,15 +325,30 @@ class Generation::Implementation {
     events_.answered(request, std::move(prediction));
   }
 
-  void note_times(const v1::FrameHeader& header) {
-    const std::lock_guard lock(mutex_);
+  // Of a request, from its first output; 1 where that has no batch.
+  std::int64_t rows_of(const std::vector<WireTensor>& outputs) const {
+    if (outputs.empty()) return 1;
+    const std::int64_t of_one = element_count(at_batch(outputs_.front().type.shape, 1));
+    const std::int64_t of_all = element_count(outputs.front().type.shape);
+    return of_one > 0 ? std::max<std::int64_t>(of_all / of_one, 1) : 1;
+  }
+
+  void note_times(const v1::FrameHeader& header, std::int64_t rows) {
+    // More rows than planned may take as many times longer.
+    const double times = std::max(1.0, static_cast<double>(rows) / static_cast<double>(options_.batch));
     const int stages = std::min(header.stage_seconds_size(), header.slots_size());
     for (int i = 0; i < stages; ++i) {
       const std::uint32_t slot = header.slots(i);
       if (slot == 0 || slot > places_.size()) continue;
-      auto& recent = places_[slot - 1].recent;
-      recent.push_back(header.stage_seconds(i));
-      if (recent.size() > kRecentRuns) recent.pop_front();
+      const double seconds = header.stage_seconds(i);
+      {
+        const std::lock_guard lock(mutex_);
+        auto& recent = places_[slot - 1].recent;
+        recent.push_back(seconds);
+        if (recent.size() > kRecentRuns) recent.pop_front();
+      }
+      const HeadReplica& replica = places_[slot - 1].plan;
+      if (events_.ran) events_.ran(replica.worker, seconds, times * replica.expected_seconds);
     }
   }
 
@@ -440,7 +455,7 @@ class Generation::Implementation {
     return stopping_;
   }
 
-  const std::size_t outputs_;  // of the model
+  const std::vector<Signature::End> outputs_;  // of the model
   const std::vector<HeadStage> stages_;
   const HeadOptions options_;
   const std::uint64_t pipeline_;

@@ -30,6 +30,8 @@ constexpr std::chrono::milliseconds kDrainPoll{5};
 constexpr std::chrono::milliseconds kBetweenAttempts{50};
 constexpr std::chrono::milliseconds kTidyLimit{500};
 constexpr std::chrono::hours kIdle{1};
+// A change of plan costs loading its stages: for less it is not worth it.
+constexpr double kClearGain = 0.15;
 
 std::set<std::string> machines_of(const Blueprint& blueprint) {
   std::set<std::string> machines;
@@ -49,6 +51,27 @@ enum class Room : std::uint8_t {
   make,    // nothing: all else is over
 };
 
+// What changed between the two, for people.
+std::string reason_of_change(const Conditions& before, const Conditions& now) {
+  std::vector<std::string> reasons;
+  for (const std::string& name : now.machines) {
+    if (!before.machines.contains(name)) reasons.push_back(fmt::format("'{}' is there again", name));
+  }
+  for (const std::string& name : before.machines) {
+    if (!now.machines.contains(name)) reasons.push_back(fmt::format("'{}' is left out", name));
+  }
+  for (const auto& [name, times] : now.slowness) {
+    const auto known = before.slowness.find(name);
+    if (known == before.slowness.end() || known->second != times)
+      reasons.push_back(fmt::format("'{}' takes {:.1f} times as long as planned", name, times));
+  }
+  for (const auto& [name, times] : before.slowness) {
+    if (!now.slowness.contains(name))
+      reasons.push_back(fmt::format("'{}' is to be as fast as planned again", name));
+  }
+  return fmt::format("{}", fmt::join(reasons, ", "));
+}
+
 // Whether the request may do better in another generation.
 bool is_loss(const Error& error) {
   return error.code() == ErrorCode::unavailable || error.code() == ErrorCode::cancelled;
@@ -62,6 +85,7 @@ class Supervisor::Implementation {
       : signature_(std::move(signature)),
         options_(std::move(options)),
         answers_(options_.head.listen, options_.head.tls, options_.head.max_frame_bytes),
+        stragglers_(options_.stragglers),
         requests_(options_.head.max_in_flight, [this](std::uint64_t request) { forget(request); }),
         next_pipeline_(new_pipeline_number()) {}
 
@@ -103,7 +127,7 @@ class Supervisor::Implementation {
     std::shared_ptr<Generation> generation = make(first);
     generation->start();
     install(first, std::move(generation));
-    considered_ = membership_->present();
+    considered_ = {membership_->present(), {}};
     thread_ = std::thread([this] { run(); });
   }
 
@@ -228,9 +252,24 @@ class Supervisor::Implementation {
     if (!lost_since_) {
       lost_since_ = Clock::now();
       trouble_ = error.what();
+      loss_ = trouble_;
     }
     if (!worker.empty()) suspect_ = worker;
     broken_ = true;
+    wake_.notify_all();
+  }
+
+  void note_run(std::uint64_t pipeline, const std::string& worker, double seconds, double expected) {
+    {
+      const std::lock_guard lock(mutex_);
+      // While stages are loaded everything is slow.
+      if (candidate_ || !current_ || current_->pipeline() != pipeline) return;
+    }
+    const std::optional<double> times = stragglers_.note(worker, seconds, expected, Clock::now());
+    if (!times) return;
+    spdlog::warn("machine '{}' takes {:.1f} times as long as planned", worker, *times);
+    const std::lock_guard lock(mutex_);
+    changed_ = true;
     wake_.notify_all();
   }
 
@@ -256,7 +295,8 @@ class Supervisor::Implementation {
 
   // When to look again though nothing happened. Called with the lock.
   Clock::time_point next_turn(Clock::time_point now) const {
-    const Clock::time_point next = trust_.next_change(now).value_or(now + kIdle);
+    const Clock::time_point next = std::min(trust_.next_change(now).value_or(now + kIdle),
+                                            stragglers_.next_change(now).value_or(now + kIdle));
     if (current_) return next;
     if (!no_plan_since_) return std::min(next, now + kBetweenAttempts);
     return refusing_ ? next : std::min(next, *no_plan_since_ + options_.patience);
@@ -267,7 +307,7 @@ class Supervisor::Implementation {
       if (known_present_.erase(name) > 0) trust_.note_failure(name, Clock::now());
     }
     known_present_ = membership_->present();
-    update_lost();
+    update_machines();
     bool whole = false;
     {
       const std::lock_guard lock(mutex_);
@@ -288,10 +328,15 @@ class Supervisor::Implementation {
     return machines;
   }
 
-  void update_lost() {
+  void update_machines() {
     const std::set<std::string> absent = membership_->absent();
+    const Slowness slow = stragglers_.slow(Clock::now());
     const std::lock_guard lock(mutex_);
     recovery_.lost.assign(absent.begin(), absent.end());
+    for (const auto& [name, times] : recovery_.slow) {
+      if (!slow.contains(name)) spdlog::info("machine '{}' is taken to be as fast as planned again", name);
+    }
+    recovery_.slow = slow;
   }
 
   void recover() {
@@ -305,31 +350,68 @@ class Supervisor::Implementation {
     }
     const bool was_serving = retire();
     if (was_serving) find_out(suspect);
-    const std::set<std::string> machines = usable();
+    const Conditions conditions = conditions_now();
     Blueprint blueprint;
+    note_recovery();
     try {
       // Machines that are all still there have lost no more than a connection.
-      blueprint = !blueprint_.stages.empty() && includes(machines, machines_of(blueprint_))
-                      ? blueprint_
-                      : options_.plan(machines);
+      if (!blueprint_.stages.empty() && includes(conditions.machines, machines_of(blueprint_))) {
+        blueprint = blueprint_;
+      } else {
+        blueprint = options_.plan(conditions, "");
+        considered_ = conditions;
+      }
     } catch (const Error& error) {
       wait_for_machines(error);
       return;
     }
     const double planned = seconds_since_loss();
-    considered_ = machines;
     {
       const std::lock_guard lock(mutex_);
       no_plan_since_.reset();
     }
     if (!try_out(blueprint, Room::make)) return;
-    tidy(machines);
+    tidy(conditions.machines);
     const std::lock_guard lock(mutex_);
     ++recovery_.recoveries;
-    recovery_.last_seconds = seconds_since(*lost_since_);
+    recovering_->seconds = seconds_since(*lost_since_);
+    recovery_.last_seconds = recovering_->seconds;
+    recovery_.seconds += recovering_->seconds;
     lost_since_.reset();
+    changed_ = true;  // another plan may be better by now
     spdlog::info("serving again after {:.3f} s, of which {:.3f} s until there was a plan",
                  recovery_.last_seconds, planned);
+    keep(*std::exchange(recovering_, std::nullopt));
+  }
+
+  Conditions conditions_now() { return {usable(), stragglers_.slow(Clock::now())}; }
+
+  // What the recovery that is under way has lost so far.
+  void note_recovery() {
+    const std::set<std::string> absent = membership_->absent();
+    const std::lock_guard lock(mutex_);
+    if (!recovering_) {
+      recovering_.emplace();
+      recovering_->when =
+          std::chrono::system_clock::now() -
+          std::chrono::duration_cast<std::chrono::system_clock::duration>(Clock::now() - *lost_since_);
+      recovering_->requests_resent = recovery_.requests_resent;
+    }
+    std::set<std::string> lost(recovering_->lost.begin(), recovering_->lost.end());
+    for (const std::string& name : machines_of(blueprint_)) {
+      if (absent.contains(name)) lost.insert(name);
+    }
+    recovering_->lost.assign(lost.begin(), lost.end());
+    if (recovering_->reason.empty()) recovering_->reason = loss_;
+    if (recovering_->reason.empty())
+      recovering_->reason = lost.empty() ? "nothing served yet" : fmt::format("'{}' is gone", *lost.begin());
+  }
+
+  // Called with the lock.
+  void keep(Recovery recovery) {
+    recovery.requests_resent = recovery_.requests_resent - recovery.requests_resent;
+    recovery_.last.push_back(std::move(recovery));
+    if (recovery_.last.size() > kMostRecoveries) recovery_.last.erase(recovery_.last.begin());
   }
 
   double seconds_since_loss() const {
@@ -429,6 +511,8 @@ class Supervisor::Implementation {
                         std::uint64_t request,
                         Prediction prediction) { receive(pipeline, request, std::move(prediction)); },
         .wanted = [this, pipeline](std::uint64_t request) { return requests_.is_with(pipeline, request); },
+        .ran = [this, pipeline](const std::string& worker, double seconds,
+                                double expected) { note_run(pipeline, worker, seconds, expected); },
         .lost = [this, pipeline](const std::string& worker,
                                  const Error& error) { note_loss(pipeline, worker, error); },
     };
@@ -449,9 +533,11 @@ class Supervisor::Implementation {
       refusing_ = false;
       no_plan_since_.reset();
       trouble_.clear();
+      loss_.clear();
       recovery_.state = "serving";
       installed_.notify_all();
     }
+    stragglers_.begin_anew();
     std::vector<std::uint64_t> numbers = requests_.numbers();
     if (old)
       std::erase_if(numbers, [&](std::uint64_t one) { return requests_.is_with(old->pipeline(), one); });
@@ -486,38 +572,55 @@ class Supervisor::Implementation {
 
   // Another plan may be better now: the new stages are loaded beside the old ones, then requests go there.
   void improve() {
-    const std::set<std::string> machines = usable();
-    if (machines == considered_) return;
-    considered_ = machines;
+    const Conditions conditions = conditions_now();
+    if (conditions == considered_) return;
+    const bool same_machines = conditions.machines == considered_.machines;
+    Recovery change;
+    change.when = std::chrono::system_clock::now();
+    change.reason = reason_of_change(considered_, conditions);
+    considered_ = conditions;
     Blueprint blueprint;
     try {
-      blueprint = options_.plan(machines);
+      blueprint = options_.plan(conditions, blueprint_.name);
     } catch (const Error& error) {
-      spdlog::debug("no better plan: {}", error.what());
+      spdlog::info("no other plan, though {}: {}", change.reason, error.what());
       return;
     }
     if (blueprint.name == blueprint_.name) return;
+    if (same_machines && blueprint.gain < kClearGain) {
+      spdlog::info("the plan stays, though {}: another would save {:.0f} %", change.reason,
+                   100 * std::max(blueprint.gain, 0.0));
+      return;
+    }
     const std::shared_ptr<Generation> old = current();
+    {
+      const std::lock_guard lock(mutex_);
+      change.requests_resent = recovery_.requests_resent;
+    }
     if (!try_out(blueprint, Room::beside)) return;
     const Deadline deadline(kDrainLimit);
     while (requests_.count_with(old->pipeline()) > 0 && !deadline.passed() && old->ready())
       std::this_thread::sleep_for(kDrainPoll);
     send(requests_.numbers());
-    tidy(machines);
+    tidy(conditions.machines);
+    spdlog::info("another plan serves, since {}", change.reason);
     const std::lock_guard lock(mutex_);
     ++recovery_.replans;
+    keep(std::move(change));
   }
 
   const Signature signature_;
   const SupervisorOptions options_;
   AnswerPort answers_;
+  Stragglers stragglers_;
   RequestTable requests_;
   std::unique_ptr<Membership> membership_;
 
   // Of the thread that keeps a plan running alone.
   Trust trust_;
   std::set<std::string> known_present_;
-  std::set<std::string> considered_;  // machines that the plan was made for
+  Conditions considered_;               // that a plan was last made for
+  std::optional<Recovery> recovering_;  // that is under way; requests_resent: those of before
   std::uint64_t next_pipeline_;
 
   mutable std::mutex mutex_;
@@ -535,6 +638,7 @@ class Supervisor::Implementation {
   std::optional<Clock::time_point> no_plan_since_;
   bool refusing_ = false;
   std::string trouble_;
+  std::string loss_;  // the first since it served
   RecoveryStatus recovery_;
   bool stopping_ = false;
   std::thread thread_;

@@ -2,10 +2,11 @@
 // their stages and sends the requests under way again; a machine that comes back is taken back.
 //
 // Plans run as generations (cluster/generation.h), one after another; requests stay in one table from when
-// they are taken until they are answered. An answer counts only from the generation that has the request, so
-// each is answered once.
+// they are taken until they are answered (cluster/dispatcher.h). One thread changes plans, for what becomes
+// of the machines (cluster/machines.h).
 #pragma once
 
+#include "cluster/conditions.h"
 #include "cluster/head_plan.h"
 #include "cluster/membership.h"
 #include "cluster/orchestrator.h"
@@ -29,13 +30,6 @@ struct Blueprint {
   // The share of what requests take (or whatever it is to be best at) that it is predicted to save, against
   // the plan that it was to be compared with.
   double gain = 0;
-};
-
-// What a plan is made for.
-struct Conditions {
-  std::set<std::string> machines;  // that are there
-  Slowness slowness = {};          // of those that are slow
-  bool operator==(const Conditions&) const = default;
 };
 
 struct SupervisorOptions {

@@ -28,11 +28,10 @@ while [ $# -gt 0 ]; do
   [ "$1" = --address-file ] && address=$2
   shift
 done
-cd "$(dirname "$address")" || exit 1 echo start >> starts if[-e end];
-then echo 'as it was told';
-exit 3;
-fi if[!-e mute];
-then printf '127.0.0.1:%s' $$ > fresh&& mv fresh "$address"; fi
+cd "$(dirname "$address")" || exit 1
+echo start >>starts
+if [ -e end ]; then echo 'as it was told'; exit 3; fi
+if [ ! -e mute ]; then printf '127.0.0.1:%s' $$ >fresh && mv fresh "$address"; fi
 exec sleep 1000
 )sh";
 

@@ -2,8 +2,7 @@
 """How long a pipeline of three local workers takes to answer again, and what its clients notice, under a steady load.
 
 For each fault a fresh deployment of the model, a third of the work on each worker. Prints a Markdown table: requests that failed,
-time from the fault to the next answer, longest wait of a request, median before the fault, what the recovery itself took (of a worker
-that becomes slow: until its work has gone elsewhere), median at the end.
+time from the fault to the next answer, longest wait of a request, median before the fault, what the recovery itself took.
 """
 import argparse
 import json
@@ -21,7 +20,6 @@ from models import LAMINA, folder_of
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "faults"))
 from deployment import CONTINUE, KILL, STOP, Deployment, Load, spread_out  # noqa: E402
-from slowed import Slowed  # noqa: E402
 
 MACHINES = ("vm1", "vm2", "vm3")
 MEMORY = "2GiB"
@@ -53,17 +51,12 @@ def measure(fault: str, directory: pathlib.Path, inputs: numpy.ndarray, answers:
             load = Load(deployment.port, inputs, answers, rate)
             time.sleep(settle)
             moment = time.monotonic()
-            if fault == "slow":
-                slowed = Slowed(deployment.pid("vm2"))
-                deployment.wait(lambda status: status["recovery"]["replans"] >= 1, 60, "planned anew")
-                recovered = time.monotonic() - moment
-            elif fault == "kill":
+            if fault == "kill":
                 deployment.signal("vm2", KILL)
             else:
                 deployment.signal("vm2", STOP)
-            if fault != "slow":
-                deployment.wait(lambda status: status["recovery"]["recoveries"] >= 1, 60, "recovered")
-                recovered = deployment.status()["recovery"]["last_seconds"]
+            deployment.wait(lambda status: status["recovery"]["recoveries"] >= 1, 60, "recovered")
+            recovered = deployment.status()["recovery"]["last_seconds"]
             time.sleep(2)
             if fault == "join":
                 moment = time.monotonic()
@@ -73,19 +66,15 @@ def measure(fault: str, directory: pathlib.Path, inputs: numpy.ndarray, answers:
                 recovered = time.monotonic() - moment
             time.sleep(settle)
             answered = load.stop()
-            if fault == "slow":
-                slowed.end()
             if fault == "stop":
                 deployment.signal("vm2", CONTINUE)
         finally:
             deployment.close()
-    last = [one.seconds for one in answered if one.right and one.begin > answered[-1].begin - 2]
     calm = [one.seconds for one in answered if one.right and moment - settle + 1 < one.begin < moment - 0.1]
     after = min((one.end for one in answered if one.right and one.begin > moment), default=float("nan"))
     touched = [one.seconds for one in answered if one.end > moment]
     return {"failed": sum(not one.right for one in answered), "next": after - moment, "slowest": max(touched),
-            "median": statistics.median(calm), "recovery": recovered,
-            "last": statistics.median(last)}
+            "median": statistics.median(calm), "recovery": recovered}
 
 
 def main() -> None:
@@ -94,18 +83,18 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=20, help="requests a second")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--settle", type=float, default=5, help="seconds before and after each fault")
-    parser.add_argument("--faults", nargs="+", default=["kill", "stop", "join", "slow"], choices=["kill", "stop", "join", "slow"])
+    parser.add_argument("--faults", nargs="+", default=["kill", "stop", "join"], choices=["kill", "stop", "join"])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         directory = pathlib.Path(scratch)
         places, inputs, answers = prepare(options.model, directory)
         spread_out(directory / "cut", LAMINA, places)
         print(f"{options.model}, {options.rate:g} requests/s on three local workers\n")
-        print("| fault | failed | until the next answer, s | slowest request, s | median before, s | recovery, s | median after, s |")
-        print("| --- | --- | --- | --- | --- | --- | --- |")
+        print("| fault | failed | until the next answer, s | slowest request, s | median before, s | recovery, s |")
+        print("| --- | --- | --- | --- | --- | --- |")
         for fault in options.faults:
             rounds = [measure(fault, directory, inputs, answers, options.rate, options.settle) for _ in range(options.rounds)]
-            columns = [spread([one[key] for one in rounds]) for key in ("next", "slowest", "median", "recovery", "last")]
+            columns = [spread([one[key] for one in rounds]) for key in ("next", "slowest", "median", "recovery")]
             print(f"| {fault} | {sum(one['failed'] for one in rounds)} | {' | '.join(columns)} |", flush=True)
 
 

@@ -102,6 +102,7 @@ TEST_F(RequestTables, GiveTheInputsAndTheDeadlineToEachPipeline) {
     EXPECT_EQ(handed->inputs.at(0).to_floats(), std::vector<float>{3});
     EXPECT_EQ(handed->deadline.time(), taken.deadline.time());
   }
+  table_.reset();  // before those that it calls back
 }
 
 TEST_F(RequestTables, RefuseWhatIsTooMuch) {
@@ -116,6 +117,7 @@ TEST_F(RequestTables, RefuseWhatIsTooMuch) {
   table_->answer(number, {});
   EXPECT_GT(add(third), number);
   EXPECT_EQ(counts().requests_in_flight, 2U);
+  table_.reset();
 }
 
 TEST_F(RequestTables, RefuseFromAnotherThread) {

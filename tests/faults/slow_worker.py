@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A worker that answers its beats becomes five times slower: its work goes elsewhere, and nobody's request is lost.
+"""A worker that answers its beats becomes much slower: its work goes elsewhere, and nobody's request is lost.
 
     slow_worker.py LAMINA PYTHON
 """
@@ -18,7 +18,7 @@ from slowed import Slowed
 HERE = pathlib.Path(__file__).resolve().parent
 MACHINES = ("vm1", "vm2", "vm3")
 PLACES = {"first": "vm1", "second": "vm2", "scores": "vm3"}
-RATE = 8  # requests a second
+RATE = 4  # requests a second
 MAKE_MODEL = """
 import keras, numpy
 keras.utils.set_random_seed(3)
@@ -57,7 +57,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         prepare(lamina, python, folder)
-        deployment = Deployment(lamina, folder / "cut", folder)
+        deployment = Deployment(lamina, folder / "cut", folder, ["--heartbeat", "2000"])
         load = Load(deployment.port, numpy.load(folder / "inputs.npy"), numpy.load(folder / "answers.npy"), RATE)
         try:
             deployment.wait(lambda status: status["requests"]["answered"] > 2 * RATE, 60, "answering")

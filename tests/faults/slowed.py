@@ -6,7 +6,7 @@ import time
 
 
 class Slowed:
-    """From construction to end() it gets one of five slices of 10 ms, as on a machine that is too warm or has other work."""
+    """From construction to end() it gets 3 ms of each 50, as on a machine that has a lot of other work."""
 
     def __init__(self, pid: int):
         self.pid, self.ending = pid, threading.Event()
@@ -17,9 +17,9 @@ class Slowed:
         try:
             while not self.ending.is_set():
                 os.kill(self.pid, signal.SIGSTOP)
-                time.sleep(0.04)
+                time.sleep(0.047)
                 os.kill(self.pid, signal.SIGCONT)
-                time.sleep(0.01)
+                time.sleep(0.003)
         except ProcessLookupError:
             pass  # it was ended
 

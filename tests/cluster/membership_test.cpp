@@ -40,7 +40,7 @@ class Members : public testing::Test {
   }
 
   // Machines of these names, each a way of its own to the one worker.
-  void start(const Names& names, MembershipOptions options = {.heartbeat = {milliseconds(100), 3}}) {
+  void start(const Names& names, MembershipOptions options = {.heartbeat = {milliseconds(100), 100}}) {
     for (const std::string& name : names) {
       ways_[name] = std::make_unique<TcpProxy>(server_->address());
       place(name, ways_[name]->address());
@@ -53,6 +53,7 @@ class Members : public testing::Test {
         },
         options, [this] { ++changes_; });
     membership_->wait_for_first_look(kLimit);
+    wait_until([&] { return membership_->present() == names; });
   }
   void place(const std::string& name, const std::string& address) {
     const std::lock_guard lock(mutex_);
@@ -121,7 +122,7 @@ TEST_F(Members, MayMissBeats) {
 }
 
 TEST_F(Members, AreGoneWhenTheyMissedTheirBeats) {
-  start({"a"});
+  start({"a"}, {.heartbeat = {milliseconds(100), 3}});
   const Clock::time_point begin = Clock::now();
   ways_["a"]->block();
   EXPECT_FALSE(membership_->look("a")) << "asked for at once, and waited for until it is clear";
@@ -135,7 +136,7 @@ TEST_F(Members, AtAnotherAddressHaveComeAnew) {
   start({"a"});
   const TcpProxy other(server_->address());
   place("a", other.address());
-  wait_until([&] { return membership_->arrivals("a") == 2; });
+  wait_until([&] { return membership_->arrivals("a") >= 2; });
   EXPECT_EQ(membership_->address("a"), other.address());
   EXPECT_EQ(membership_->present(), Names{"a"});
   place("a", "");

@@ -34,10 +34,8 @@ Plan put_model(const Options& options, const std::filesystem::path& directory) {
   const std::filesystem::path source = options.model.path;
   const bool is_sliced = std::filesystem::exists(source / "model.json");
   if (is_sliced) {
-    for (const char* file : {"model.json", "weights.safetensors"}) {
-      std::filesystem::copy_file(source / file, directory / file);
-      std::filesystem::permissions(directory / file, static_cast<std::filesystem::perms>(0644));
-    }
+    for (const char* file : {"model.json", "weights.safetensors"})
+      copy_into_bundle(source / file, directory / file);
   } else {
     save_sliced_model(directory, slice_model(options.model.load()));
   }
@@ -52,6 +50,9 @@ Plan put_model(const Options& options, const std::filesystem::path& directory) {
          "'{}' was made for another model than '{}'; give the directory that was planned as MODEL",
          file.string(), options.model.path);
   }
+  if (const std::string why = put_measurements(source, directory, plan); !why.empty())
+    std::fprintf(stderr, "without measurements, so a worker that is lost stops the bundle: %s\n",
+                 why.c_str());
   return plan;
 }
 

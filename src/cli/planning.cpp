@@ -188,11 +188,11 @@ PlanArguments arguments_of(const Plan& plan) {
 }
 
 Planning::Planning(const SlicedModel& model, const Benchmark& benchmark, std::string source,
-                   const PlanArguments& arguments, std::set<std::string> gone)
+                   const PlanArguments& arguments, DeviceChanges changes)
     : model_(model),
       source_(std::move(source)),
       demands_(demands_of(arguments)),
-      gone_(std::move(gone)),
+      changes_(std::move(changes)),
       joins_(!arguments.batch.empty()),
       wire_arguments_(arguments.wire),
       layers_(layers_of(model, benchmark)),
@@ -239,14 +239,22 @@ std::vector<Plan> Planning::find_again(std::vector<Plan> plans, std::size_t top)
   }
 }
 
-std::vector<Plan> Planning::find_of(PlanningProblem& one) {
-  PlacementProblem free = make_problem(one.benchmark, source_);
-  one.corrections.apply(free);
-  name_layers_of_branches(model_, free);
-  for (std::size_t device = 0; device < free.devices.size(); ++device) {
-    if (gone_.contains(free.devices[device].name)) forbid_device(free, device);
+PlacementProblem Planning::problem_of(const PlanningProblem& one) const {
+  PlacementProblem problem = make_problem(one.benchmark, source_);
+  one.corrections.apply(problem);
+  name_layers_of_branches(model_, problem);
+  if (wires_) wires_->add_to(problem);
+  for (std::size_t device = 0; device < problem.devices.size(); ++device) {
+    const std::string& name = problem.devices[device].name;
+    const auto slow = changes_.slowness.find(name);
+    if (slow != changes_.slowness.end()) slow_down(problem, device, slow->second);
+    if (changes_.gone.contains(name)) forbid_device(problem, device);
   }
-  if (wires_) wires_->add_to(free);
+  return problem;
+}
+
+std::vector<Plan> Planning::find_of(PlanningProblem& one) {
+  const PlacementProblem free = problem_of(one);
   one.problem = free;
   apply_constraints(constraints_, layers_, one.problem);
   one.request.time_limits = time_limits(constraints_, one.problem);
@@ -274,6 +282,19 @@ void Planning::learn(const Plan& plan, const StageRuns& runs) {
   PlacementProblem measured = make_problem(one.benchmark, source_);
   if (wires_) wires_->add_to(measured);
   one.corrections.learn(measured, placement_of(plan, one.benchmark, measured), runs);
+}
+
+double Planning::gain(const Plan& plan, const Plan& against) const {
+  const auto found = by_batch_.find(against.batch);
+  if (found == by_batch_.end()) return 1;
+  const PlanningProblem& one = found->second;
+  const Placement placement = placement_of(against, one.benchmark, problem_of(one));
+  if (placement.latency > one.request.deadline || placement.period > one.request.period) return 1;
+  Plan now = against;
+  now.latency = placement.latency;
+  now.period = placement.period;
+  const double before = objective_figure(now);
+  return before > 0 ? 1 - objective_figure(plan) / before : 0;
 }
 
 std::vector<Plan> rehearse_plans(Planning& planning, std::vector<Plan> plans, std::size_t count,

@@ -47,13 +47,19 @@ struct PlanningProblem {
   Corrections corrections = {};
 };
 
+// How devices are, other than they were measured.
+struct DeviceChanges {
+  std::set<std::string> gone = {};
+  std::map<std::string, double> slowness = {};  // times as long as measured
+};
+
 // Makes plans, and makes them again when some have run.
 class Planning {
  public:
-  // Keeps model and benchmark. Nothing is placed on devices that are `gone`. Error(invalid_argument) for
-  // arguments that can't be read or don't fit the benchmark.
+  // Keeps model and benchmark. Error(invalid_argument) for arguments that can't be read or don't fit the
+  // benchmark.
   Planning(const SlicedModel& model, const Benchmark& benchmark, std::string source,
-           const PlanArguments& arguments, std::set<std::string> gone = {});
+           const PlanArguments& arguments, DeviceChanges changes = {});
   Planning(const Planning&) = delete;
   Planning& operator=(const Planning&) = delete;
 
@@ -67,16 +73,22 @@ class Planning {
   // What the plan's stages took as they ran; later plans are judged by it.
   void learn(const Plan& plan, const StageRuns& runs);
 
+  // The share of what the objective makes small that `plan`, found here, saves against another; 1 where the
+  // other no longer keeps what is asked for, as devices are now.
+  double gain(const Plan& plan, const Plan& against) const;
+
   const PlanningRequest& request() const { return request_; }  // of single requests
   const PlanningProblem& made_from(const Plan& plan) const { return by_batch_.at(plan.batch); }
 
  private:
   std::vector<Plan> find_of(PlanningProblem& one);
+  // Of all devices as they are now, without constraints.
+  PlacementProblem problem_of(const PlanningProblem& one) const;
 
   const SlicedModel& model_;
   std::string source_;
   PlanDemands demands_;
-  std::set<std::string> gone_;
+  DeviceChanges changes_;
   bool joins_;
   WireArguments wire_arguments_;
   std::vector<std::vector<std::string>> layers_;

@@ -43,7 +43,10 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
     if (!device.address.empty()) addresses_[device.name] = device.address;
   }
   options.find = [this](const std::string& machine) { return find(machine); };
-  options.plan = [this](const std::set<std::string>& machines) { return plan_for(machines); };
+  options.plan = [this](const Conditions& conditions, const std::string& serving) {
+    return plan_for(conditions, serving);
+  };
+  options.stragglers.factor = arguments.slow_factor;
   options.changed = [this] { save(); };
   keeper_ = std::make_unique<WorkerKeeper>(fleet.give_workers(), [this] { save(); });
   supervisor_ = std::make_unique<Supervisor>(signature_of(model.graph), options);
@@ -63,7 +66,9 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
     if (!supervisor_->wait_until_serving(kResumeLimit)) spdlog::warn("no plan runs yet");
   } else {
     try {
-      supervisor_->start(make_blueprint(model, model_hash_, plan));
+      const Blueprint first = make_blueprint(model, model_hash_, plan);
+      made_[first.name] = plan;
+      supervisor_->start(first);
     } catch (const Error& error) {
       // Of a worker that dies of its stage the head sees a broken connection alone.
       const std::string lost = error.code() == ErrorCode::unavailable ? keeper_->losses(kLossLimit) : "";
@@ -97,21 +102,41 @@ std::string Running::find(const std::string& machine) const {
   return found == addresses_.end() ? keeper_->address(machine) : found->second;
 }
 
-// The plan itself where its machines are all there; otherwise what the same demands give on those that are.
-Blueprint Running::plan_for(const std::set<std::string>& machines) {
-  std::set<std::string> gone;
-  bool whole = true;
-  for (const DeviceInfo& device : plan_.devices) {
-    if (machines.contains(device.name)) continue;
-    gone.insert(device.name);
-    whole = whole && !uses(plan_, device.name);
+// The plan itself where its machines are all there and as they were; otherwise what the same demands give on
+// those that are.
+Blueprint Running::plan_for(const Conditions& conditions, const std::string& serving) {
+  const bool whole = std::all_of(plan_.devices.begin(), plan_.devices.end(), [&](const DeviceInfo& device) {
+    return !uses(plan_, device.name) ||
+           (conditions.machines.contains(device.name) && !conditions.slowness.contains(device.name));
+  });
+  if (whole) {
+    Blueprint blueprint = make_blueprint(model_, model_hash_, plan_);
+    blueprint.gain = 1;  // as it was asked for
+    made_[blueprint.name] = plan_;
+    return blueprint;
   }
-  if (whole) return make_blueprint(model_, model_hash_, plan_);
   const Benchmark benchmark = load_benchmark(directory_);
+  DeviceChanges changes{.slowness = conditions.slowness};
+  for (const DeviceInfo& device : benchmark.devices) {
+    if (!conditions.machines.contains(device.name)) changes.gone.insert(device.name);
+  }
   PlanArguments arguments = arguments_of(plan_);
   arguments.time_limit = kReplanTimeLimit;
-  Planning planning(model_, benchmark, plan_.source, arguments, gone);
-  return make_blueprint(model_, model_hash_, planning.find(1).front());
+  for (std::string& file : arguments.wire.calibration) file = (directory_ / file).string();
+  Planning planning(model_, benchmark, plan_.source, arguments, changes);
+  const Plan plan = planning.find(1).front();
+  Blueprint blueprint = make_blueprint(model_, model_hash_, plan);
+  // What counts as slow is told by what a machine takes when it is not.
+  for (HeadStage& stage : blueprint.stages) {
+    for (HeadReplica& replica : stage.replicas) {
+      const auto slow = conditions.slowness.find(replica.worker);
+      if (slow != conditions.slowness.end()) replica.expected_seconds /= slow->second;
+    }
+  }
+  const auto known = made_.find(serving);
+  if (known != made_.end()) blueprint.gain = planning.gain(plan, known->second);
+  made_[blueprint.name] = plan;
+  return blueprint;
 }
 
 void Running::save() {
@@ -124,6 +149,7 @@ void Running::save() {
     if (found != processes.end() && found->second > 0)
       record_.processes.push_back(record_process(device.name, found->second));
   }
+  record_.recoveries = supervisor_->status().recovery->last;
   try {
     save_record(record_);
   } catch (const Error& error) {

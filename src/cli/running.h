@@ -37,7 +37,7 @@ class Running {
 
  private:
   std::string find(const std::string& machine) const;
-  Blueprint plan_for(const std::set<std::string>& machines);
+  Blueprint plan_for(const Conditions& conditions, const std::string& serving);
   void save();
 
   const std::filesystem::path directory_;
@@ -45,6 +45,7 @@ class Running {
   const Plan& plan_;
   const std::string model_hash_;
   std::map<std::string, std::string> addresses_;  // of machines whose workers run elsewhere
+  std::map<std::string, Plan> made_;  // by name of blueprint; used by the supervisor's thread alone
 
   std::mutex record_mutex_;
   DeploymentRecord record_;  // guarded by record_mutex_; without a port until it serves

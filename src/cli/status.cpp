@@ -5,9 +5,13 @@
 #include "deploy/container_record.h"
 #include "deploy/record.h"
 
+#include <array>
+#include <chrono>
 #include <cstdio>
+#include <ctime>
 
 #include <CLI/CLI.hpp>
+#include <fmt/ranges.h>
 
 namespace lamina::cli {
 
@@ -21,6 +25,29 @@ void add_containers(const ContainerRecord& record, std::vector<std::vector<std::
   } catch (const Error& error) {
     rows.push_back({record.name, record.directory, port, record.target, "", error.what()});
   }
+}
+
+std::string format_time(std::chrono::system_clock::time_point when) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
+  std::tm local{};
+  ::localtime_r(&seconds, &local);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%F %T", &local);
+  return text.data();
+}
+
+void print_recoveries(const std::vector<DeploymentRecord>& records) {
+  std::vector<std::vector<std::string>> rows = {
+      {"deployment", "time", "served again after", "sent again", "lost", "reason"}};
+  for (const DeploymentRecord& record : records) {
+    for (const Recovery& recovery : record.recoveries) {
+      const std::string seconds = recovery.seconds > 0 ? fmt::format("{:.2f} s", recovery.seconds) : "-";
+      const std::string lost = recovery.lost.empty() ? "-" : fmt::format("{}", fmt::join(recovery.lost, ","));
+      rows.push_back({record.id, format_time(recovery.when), seconds,
+                      std::to_string(recovery.requests_resent), lost, recovery.reason});
+    }
+  }
+  if (rows.size() > 1) std::printf("\n%s", format_table(rows).c_str());
 }
 
 }  // namespace
@@ -45,6 +72,7 @@ void add_status(CLI::App& app) {
     }
     for (const ContainerRecord& record : containers) add_containers(record, rows);
     std::printf("%s", format_table(rows).c_str());
+    print_recoveries(records);
   });
 }
 

@@ -89,6 +89,12 @@ void ServeArguments::add_to(CLI::App& command) {
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
   command
+      .add_option("--slow-factor", slow_factor,
+                  "a machine that takes so many times as long as planned is slow, and other plans are tried; "
+                  "0: never")
+      ->capture_default_str()
+      ->check(CLI::Range(1.5, 1000.0) | CLI::IsMember({0.0}));
+  command
       .add_option(
           "--batch-limit", batch_limit,
           "rows that requests are joined up to on their way through the pipeline; 1: each goes alone; "

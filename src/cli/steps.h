@@ -3,6 +3,7 @@
 
 #include "cli/http_arguments.h"
 #include "cluster/head.h"
+#include "cluster/stragglers.h"
 #include "deploy/benchmark_session.h"
 #include "deploy/fleet.h"
 #include "plan/plan.h"
@@ -44,6 +45,7 @@ struct ServeArguments {
   std::size_t max_in_flight = 64;
   int heartbeat = 500;  // milliseconds
   int missed_beats = 3;
+  double slow_factor = StragglerOptions().factor;
   // As the plan says without them.
   std::optional<std::int64_t> batch_limit;
   std::optional<double> batch_window;  // milliseconds

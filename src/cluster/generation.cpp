@@ -6,14 +6,11 @@
 #include "cluster/bounded_queue.h"
 #include "cluster/data_path.h"
 #include "cluster/part_collector.h"
-#include "cluster/place.h"
+#include "cluster/places.h"
 
 #include <algorithm>
 #include <condition_variable>
-#include <exception>
-#include <future>
 #include <limits>
-#include <map>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -24,10 +21,7 @@ namespace lamina {
 
 namespace {
 
-constexpr std::size_t kRecentRuns = 64;
 constexpr std::chrono::seconds kEchoLimit{20};
-constexpr std::chrono::seconds kKeepLimit{5};
-constexpr std::chrono::milliseconds kLeastCheck{100};
 // Requests that were cancelled may still wait to be sent.
 constexpr std::size_t kOutboxPerRequest = 4;
 
@@ -46,13 +40,13 @@ class Generation::Implementation {
  public:
   Implementation(const Signature& signature, std::vector<HeadStage> stages, HeadOptions options,
                  std::uint64_t pipeline, AnswerPort& answers, GenerationEvents events)
-      : outputs_(signature.outputs.size()),
+      : outputs_(signature.outputs),
         stages_(std::move(stages)),
         options_(std::move(options)),
         pipeline_(pipeline),
         answers_(answers),
         events_(std::move(events)),
-        places_(make_places(stages_, options_.tls)),
+        places_(stages_, options_, pipeline_),
         routes_(find_routes(stages_, signature, options_.sources)),
         outbox_(kOutboxPerRequest * options_.max_in_flight) {
     if (routes_.parts.back().size() > 1) collector_.emplace(routes_.parts.back(), options_.max_in_flight);
@@ -84,7 +78,7 @@ class Generation::Implementation {
 
   void start() {
     const std::lock_guard lock(setup_mutex_);
-    load_all();
+    places_.load();
     connect_all();
   }
 
@@ -95,42 +89,19 @@ class Generation::Implementation {
 
   void unload() {
     const std::lock_guard lock(setup_mutex_);
-    {
-      const std::lock_guard state(mutex_);
-      for (Place& place : places_) place.ready = false;
-    }
-    for (Place& place : places_) {
-      try {
-        if (!place.loaded.empty()) place.client->unload(place.loaded);
-      } catch (const Error& error) {
-        spdlog::debug("'{}' can't be unloaded: {}", stages_[place.stage].name, error.what());
-      }
-    }
+    places_.unload();
   }
 
   void abandon() {
-    for (Place& place : places_) place.client->abandon();
+    places_.abandon();
     const std::lock_guard lock(mutex_);
     abandoned_ = true;
     if (opening_) opening_->close();
   }
 
-  // Ends on the workers the places of other pipelines, and stages that this generation does not need.
   void keep_only(const std::vector<std::uint64_t>& pipelines) {
     const std::lock_guard lock(setup_mutex_);
-    for (const auto& [address, indices] : places_by_address()) {
-      std::vector<std::string> stages;
-      for (const std::size_t i : indices) {
-        const HeadStage& stage = stages_[places_[i].stage];
-        stages.push_back(places_[i].loaded.empty() ? stage_name(stage.graph, stage.hashes)
-                                                   : places_[i].loaded);
-      }
-      try {
-        places_[indices.front()].client->keep(pipelines, stages, kKeepLimit);
-      } catch (const Error& error) {
-        spdlog::debug("'{}' can't be tidied: {}", address, error.what());
-      }
-    }
+    places_.keep_only(pipelines);
   }
 
   // --- requests ---
@@ -152,80 +123,30 @@ class Generation::Implementation {
     const std::lock_guard lock(mutex_);
     return !entries_.empty() && std::all_of(entries_.begin(), entries_.end(), [](const Entry& entry) {
       return entry.link->alive();
-    }) && std::all_of(places_.begin(), places_.end(), [](const Place& place) { return place.ready; });
+    }) && places_.all_ready();
   }
 
   std::string trouble() const {
+    const std::string trouble = places_.trouble();
+    if (!trouble.empty()) return trouble;
     const std::lock_guard lock(mutex_);
-    for (const Place& place : places_) {
-      if (!place.error.empty()) return place.error;
-    }
     return entries_.empty() ? "it is starting" : "a connection from the head is broken";
   }
 
-  std::vector<StageStatus> stages() const {
-    const std::lock_guard lock(mutex_);
-    std::vector<StageStatus> stages;
-    for (const Place& place : places_) stages.push_back(status_of(place, stages_[place.stage]));
-    return stages;
-  }
+  std::vector<StageStatus> stages() const { return places_.status(); }
 
   void check() {
     for (std::size_t i = 0; i < places_.size() && !is_stopping(); ++i) check_worker(i);
   }
 
  private:
-  std::map<std::string, std::vector<std::size_t>> places_by_address() const {
-    std::map<std::string, std::vector<std::size_t>> by_address;
-    for (std::size_t i = 0; i < places_.size(); ++i) by_address[places_[i].plan.address].push_back(i);
-    return by_address;
-  }
-
-  // All workers at once, each its stages one after another.
-  void load_all() {
-    const std::map<std::string, std::vector<std::size_t>> by_address = places_by_address();
-    std::vector<std::future<void>> loading;
-    for (const auto& [address, indices] : by_address) {
-      loading.push_back(std::async(std::launch::async, [this, &indices = indices] {
-        for (const std::size_t i : indices) load(i);
-      }));
-    }
-    std::exception_ptr failed;
-    for (std::future<void>& one : loading) {
-      try {
-        one.get();
-      } catch (const Error&) {
-        if (!failed) failed = std::current_exception();
-      }
-    }
-    if (failed) std::rethrow_exception(failed);
-  }
-
-  void load(std::size_t index) {
-    Place& place = places_[index];
-    const HeadStage& stage = stages_[place.stage];
-    LoadCost cost;
-    try {
-      const std::string name =
-          place.client->load(stage.graph, stage.hashes, {options_.precision, options_.batch, 1}, &cost);
-      const std::lock_guard lock(mutex_);
-      place.loaded = name;
-      place.cost = cost;
-      place.error.clear();
-    } catch (const Error& error) {
-      note_failure(index, error);
-      throw;
-    }
-  }
-
-  // From the last place to the first, so that no frame meets a place that isn't there yet.
   void connect_all() {
-    for (std::size_t i = places_.size(); i-- > 0;) connect(i);
+    places_.connect(routes_, answers_.address());
     std::vector<Entry> entries;
     const auto open = [&](std::size_t route, std::size_t i) {
       const auto broken = [this, i](const Error& error) { lose_place(i, error); };
       entries.push_back({route, i,
-                         std::make_shared<DataLink>(places_[i].plan.address, options_.tls, broken,
+                         std::make_shared<DataLink>(places_.replica(i).address, options_.tls, broken,
                                                     silence_of(options_.heartbeat))});
       {
         const std::lock_guard lock(mutex_);
@@ -236,58 +157,27 @@ class Generation::Implementation {
     };
     for (std::size_t route = 0; route < routes_.of_request.size(); ++route) {
       for (std::size_t i = 0; i < places_.size(); ++i) {
-        if (places_[i].stage != routes_.of_request[route].to) continue;
+        if (places_.stage(i) != routes_.of_request[route].to) continue;
         open(route, i);
       }
     }
     // Nothing is sent to the others; a connection that breaks tells at once that its worker is lost.
     for (std::size_t i = 0; i < places_.size(); ++i) {
       const bool known = std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) {
-        return places_[entry.place].plan.address == places_[i].plan.address;
+        return places_.replica(entry.place).address == places_.replica(i).address;
       });
       if (!known) open(kNoRoute, i);
     }
     const std::lock_guard lock(mutex_);
     opening_.reset();
     entries_.swap(entries);  // the old ones end after the lock: their threads may be waiting for it
-    for (Place& place : places_) {
-      place.ready = place.connected;
-      place.missed = 0;
-    }
-  }
-
-  void connect(std::size_t index) {
-    v1::ConnectRequest request =
-        connect_request(places_, index, stages_, routes_, options_, answers_.address());
-    request.set_pipeline(pipeline_);
-    try {
-      places_[index].client->connect(request);
-      const std::lock_guard lock(mutex_);
-      places_[index].connected = true;
-      places_[index].forward_address = next_addresses(request);
-    } catch (const Error& error) {
-      note_failure(index, error);
-      throw;
-    }
-  }
-
-  void note_failure(std::size_t index, const Error& error) {
-    const std::lock_guard lock(mutex_);
-    Place& place = places_[index];
-    place.ready = false;
-    place.connected = false;
-    place.error = fmt::format("worker '{}': {}", place.plan.worker, error.what());
+    places_.set_ready();
   }
 
   void lose_place(std::size_t index, const Error& error) {
-    note_failure(index, error);
-    std::string what;
-    {
-      const std::lock_guard lock(mutex_);
-      what = places_[index].error;
-    }
-    spdlog::error("{}", what);
-    events_.lost(places_[index].plan.worker, Error(error.code(), what));
+    const Error lost = places_.note_failure(index, error);
+    spdlog::error("{}", lost.what());
+    events_.lost(places_.replica(index).worker, lost);
   }
 
   bool has_branches() const {
@@ -312,11 +202,11 @@ class Generation::Implementation {
         if (!whole) return;
         frame = std::move(whole->frame);
       }
-      note_times(frame.header);
-      if (frame.tensors.size() != outputs_) {
+      if (frame.tensors.size() != outputs_.size()) {
         fail(ErrorCode::internal, "the last stage sent {} outputs, expected {}", frame.tensors.size(),
-             outputs_);
+             outputs_.size());
       }
+      note_times(frame.header, rows_of(frame.tensors));
       // Widened here, in the thread of the last stage's stream: only answers come on it, and each would wait
       // for the one before wherever it is widened. Errors of other stages come on streams of their own.
       prediction.outputs = widen(frame.tensors);
@@ -326,15 +216,25 @@ class Generation::Implementation {
     events_.answered(request, std::move(prediction));
   }
 
-  void note_times(const v1::FrameHeader& header) {
-    const std::lock_guard lock(mutex_);
+  // Of a request, from its first output; 1 where that has no batch.
+  std::int64_t rows_of(const std::vector<WireTensor>& outputs) const {
+    if (outputs.empty()) return 1;
+    const std::int64_t of_one = element_count(at_batch(outputs_.front().type.shape, 1));
+    const std::int64_t of_all = element_count(outputs.front().type.shape);
+    return of_one > 0 ? std::max<std::int64_t>(of_all / of_one, 1) : 1;
+  }
+
+  void note_times(const v1::FrameHeader& header, std::int64_t rows) {
+    // More rows than planned may take as many times longer.
+    const double times = std::max(1.0, static_cast<double>(rows) / static_cast<double>(options_.batch));
     const int stages = std::min(header.stage_seconds_size(), header.slots_size());
     for (int i = 0; i < stages; ++i) {
       const std::uint32_t slot = header.slots(i);
       if (slot == 0 || slot > places_.size()) continue;
-      auto& recent = places_[slot - 1].recent;
-      recent.push_back(header.stage_seconds(i));
-      if (recent.size() > kRecentRuns) recent.pop_front();
+      const double seconds = header.stage_seconds(i);
+      places_.note_run(slot - 1, seconds);
+      const HeadReplica& replica = places_.replica(slot - 1);
+      if (events_.ran) events_.ran(replica.worker, seconds, times * replica.expected_seconds);
     }
   }
 
@@ -375,51 +275,23 @@ class Generation::Implementation {
     } catch (const Error& error) {
       events_.answered(next.number,
                        {{},
-                        Error(error.code(), fmt::format("worker '{}': {}", places_[entry.place].plan.worker,
-                                                        error.what()))});
+                        Error(error.code(), fmt::format("worker '{}': {}",
+                                                        places_.replica(entry.place).worker, error.what()))});
     } catch (const std::bad_alloc&) {
       events_.answered(next.number, {{}, Error(ErrorCode::out_of_memory, "no memory to send the request")});
     }
     return false;
   }
 
-  // Tells workers of requests nobody waits for; a worker that can't be told computes in vain.
   void tell_cancelled() {
     while (const std::optional<std::uint64_t> request = cancelled_.pop()) {
-      for (Place& place : places_) {
-        try {
-          place.client->cancel(pipeline_, *request);
-        } catch (const Error& error) {
-          spdlog::debug("request {} can't be cancelled: {}", *request, error.what());
-        }
-      }
+      places_.cancel(*request);
     }
   }
 
   void check_worker(std::size_t index) {
-    Place& place = places_[index];
-    try {
-      const v1::CheckReply reply =
-          place.client->check(pipeline_, slot_of(index), std::max(options_.heartbeat.interval, kLeastCheck));
-      if (!reply.loaded()) fail(ErrorCode::unavailable, "it was restarted and has lost its stage");
-      if (!reply.connected())
-        fail(ErrorCode::unavailable, "its connection to '{}' is broken", reply.forward_address());
-      const std::lock_guard lock(mutex_);
-      place.missed = 0;
-      place.connected = true;
-      place.ready = true;
-      place.error.clear();
-    } catch (const Error& error) {
-      bool lost = false;
-      {
-        const std::lock_guard lock(mutex_);
-        const bool was_ready = place.ready;
-        // Silence may pass; a closed port or a lost stage does not.
-        const bool silent = error.code() == ErrorCode::deadline_exceeded;
-        lost = was_ready && !stopping_ && (!silent || ++place.missed >= options_.heartbeat.missed);
-      }
-      if (lost) lose_place(index, error);
-    }
+    const std::optional<Error> lost = places_.check(index);
+    if (lost && !is_stopping()) lose_place(index, *lost);
   }
 
   void watch_workers() {
@@ -441,17 +313,17 @@ class Generation::Implementation {
     return stopping_;
   }
 
-  const std::size_t outputs_;  // of the model
+  const std::vector<Signature::End> outputs_;  // of the model
   const std::vector<HeadStage> stages_;
   const HeadOptions options_;
   const std::uint64_t pipeline_;
   AnswerPort& answers_;
   const GenerationEvents events_;
+  Places places_;
   std::mutex setup_mutex_;  // held while stages are loaded and connected; taken before mutex_
   mutable std::mutex mutex_;
   std::condition_variable wake_watcher_;
-  // All below is guarded by mutex_, save what `places_` holds from the start: stage, plan and client.
-  std::vector<Place> places_;          // in the order of the stages
+  // All below is guarded by mutex_.
   std::vector<Entry> entries_;         // by route, then in the order of the replicas
   std::shared_ptr<DataLink> opening_;  // being connected now
   bool abandoned_ = false;

@@ -21,6 +21,8 @@ struct GenerationEvents {
   std::function<void(std::uint64_t request, Prediction)> answered = {};
   // Whether somebody still waits for the request.
   std::function<bool(std::uint64_t request)> wanted = {};
+  // A worker took so many seconds for its stage of a request, and was to take others.
+  std::function<void(const std::string& worker, double seconds, double expected)> ran = {};
   // What is under way may never be answered. May come more than once.
   std::function<void(const std::string& worker, const Error&)> lost = {};
 };

@@ -19,6 +19,9 @@ struct HeadReplica {
   std::string worker;   // name of the machine
   std::string address;  // host:port of its worker
   double share = 1;     // of the requests; those of a stage add up to 1
+  // That it is to take for a request of as many rows as planned, on a machine as it was measured; 0: not
+  // known.
+  double expected_seconds = 0;
 };
 
 // A stage of the plan and the workers that are to run it.

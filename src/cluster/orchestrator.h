@@ -7,8 +7,10 @@
 #include "graph/tensor.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,14 +46,28 @@ struct BatchSizes {
   std::uint64_t rows = 0;             // of all batches together
 };
 
+// A change of plan, for a loss or for the better.
+struct Recovery {
+  std::chrono::system_clock::time_point when = {};  // that it was noticed
+  std::string reason;
+  std::vector<std::string> lost;  // machines of the plan that were gone
+  double seconds = 0;             // until requests were sent again; 0 where it served all the time
+  std::uint64_t requests_resent = 0;
+};
+
+constexpr std::size_t kMostRecoveries = 16;
+
 // What happened to the machines of a pipeline that recovers.
 struct RecoveryStatus {
   std::uint64_t recoveries = 0;  // times that it served again after a loss
   double last_seconds = 0;       // from the last loss until requests were sent again
+  double seconds = 0;            // of all recoveries together
   std::uint64_t replans = 0;     // changes of plan while it served, as for a machine that came back
   std::uint64_t requests_resent = 0;
-  std::vector<std::string> lost;  // machines that are gone now
-  std::string state;              // "serving", "recovering" or why no plan fits
+  std::vector<std::string> lost;       // machines that are gone now
+  std::map<std::string, double> slow;  // machines that are slow, and how many times longer they take
+  std::string state;                   // "serving", "recovering" or why no plan fits
+  std::vector<Recovery> last;          // the oldest first, at most kMostRecoveries
 };
 
 struct PipelineStatus {

@@ -13,6 +13,8 @@ RequestTable::RequestTable(std::size_t capacity, std::function<void(std::uint64_
 RequestTable::~RequestTable() {
   close();
   fail_all(Error(ErrorCode::cancelled, "the pipeline is shut down"));
+  // Those that were refused after close().
+  for (const auto& [done, error] : refused_) done({{}, error});
 }
 
 void RequestTable::close() {

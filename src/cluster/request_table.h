@@ -38,7 +38,8 @@ class RequestTable {
 
   // Error(resource_exhausted) where the table is full; `done` is then left to the caller.
   Request add(std::vector<Tensor> inputs, Deadline deadline, const Callback& done);
-  // Answers with an error from another thread, since callers may hold locks that callbacks take.
+  // Answers with an error from another thread, since callers may hold locks that callbacks take; after
+  // close() when the table ends.
   void refuse(Callback done, const Error& error);
 
   // False if it was answered before.

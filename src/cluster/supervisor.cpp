@@ -4,33 +4,34 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cluster/answer_port.h"
+#include "cluster/dispatcher.h"
 #include "cluster/generation.h"
+#include "cluster/machines.h"
 #include "cluster/pipeline_number.h"
 #include "cluster/place.h"
-#include "cluster/request_table.h"
-#include "cluster/trust.h"
+#include "cluster/recovery_history.h"
 #include "cluster/worker_client.h"
 
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
 
-#include <fmt/ranges.h>
-
 namespace lamina {
 
 namespace {
 
-constexpr std::chrono::seconds kFirstLook{10};
 constexpr std::chrono::seconds kDrainLimit{5};
 constexpr std::chrono::milliseconds kDrainPoll{5};
 constexpr std::chrono::milliseconds kBetweenAttempts{50};
 constexpr std::chrono::milliseconds kTidyLimit{500};
 constexpr std::chrono::hours kIdle{1};
+// A change of plan costs loading its stages: for less it is not worth it.
+constexpr double kClearGain = 0.15;
 
 std::set<std::string> machines_of(const Blueprint& blueprint) {
   std::set<std::string> machines;
@@ -50,51 +51,21 @@ enum class Room : std::uint8_t {
   make,    // nothing: all else is over
 };
 
-// Whether the request may do better in another generation.
-bool is_loss(const Error& error) {
-  return error.code() == ErrorCode::unavailable || error.code() == ErrorCode::cancelled;
-}
-
 }  // namespace
 
 class Supervisor::Implementation {
  public:
   Implementation(Signature signature, SupervisorOptions options)
-      : signature_(std::move(signature)),
-        options_(std::move(options)),
+      : options_(std::move(options)),
         answers_(options_.head.listen, options_.head.tls, options_.head.max_frame_bytes),
-        requests_(options_.head.max_in_flight, [this](std::uint64_t request) { forget(request); }),
-        next_pipeline_(new_pipeline_number()) {}
+        next_pipeline_(new_pipeline_number()),
+        dispatcher_(std::move(signature), options_.head.max_in_flight, options_.most_turns,
+                    [this](std::uint64_t pipeline, const Error& error) { note_loss(pipeline, "", error); }) {}
 
   ~Implementation() {
     stop();
-    membership_.reset();
-    requests_.close();
     retire();
-  }
-
-  // --- requests ---
-
-  std::uint64_t predict(std::vector<Tensor> inputs, Deadline deadline, Callback done) {
-    std::uint64_t number = 0;
-    try {
-      check_inputs(signature_, inputs);
-      {
-        const std::lock_guard lock(mutex_);
-        if (refusing_) fail(ErrorCode::unavailable, "{}", trouble_);
-      }
-      number = requests_.add(std::move(inputs), deadline, done).number;
-    } catch (const Error& error) {
-      requests_.refuse(std::move(done), error);
-      return 0;
-    }
-    send({number});
-    return number;
-  }
-
-  void cancel(std::uint64_t request) {
-    const Error error(ErrorCode::cancelled, "the request was cancelled");
-    if (requests_.answer(request, {{}, error})) forget(request);
+    machines_.reset();
   }
 
   // --- life ---
@@ -104,19 +75,14 @@ class Supervisor::Implementation {
     std::shared_ptr<Generation> generation = make(first);
     generation->start();
     install(first, std::move(generation));
-    considered_ = membership_->present();
+    considered_ = {machines_->present(), {}};
     thread_ = std::thread([this] { run(); });
   }
 
   void start() {
     watch_machines();
-    lost_since_ = Clock::now();
+    history_.begin("nothing served yet", 0);
     thread_ = std::thread([this] { run(); });
-  }
-
-  bool wait_until_serving(std::chrono::milliseconds limit) const {
-    std::unique_lock lock(mutex_);
-    return installed_.wait_for(lock, limit, [this] { return current_ != nullptr; });
   }
 
   void stop() {
@@ -126,33 +92,31 @@ class Supervisor::Implementation {
       if (candidate_) candidate_->abandon();
       wake_.notify_all();
     }
-    if (membership_) membership_->stop();
+    if (machines_) machines_->stop();
     if (thread_.joinable()) thread_.join();
   }
 
   void unload() {
     stop();
-    if (const std::shared_ptr<Generation> generation = current()) generation->unload();
+    if (const std::shared_ptr<Generation> generation = dispatcher_.serving()) generation->unload();
   }
 
   // --- state ---
 
-  const Signature& signature() const { return signature_; }
-
-  std::shared_ptr<Generation> current() const {
-    const std::lock_guard lock(mutex_);
-    return current_;
-  }
+  Dispatcher& dispatcher() { return dispatcher_; }
+  const Dispatcher& dispatcher() const { return dispatcher_; }
 
   PipelineStatus status() const {
     PipelineStatus status;
-    requests_.count(status);
+    dispatcher_.count(status);
+    status.recovery = history_.status();
+    status.recovery->requests_resent = dispatcher_.resent();
+    const std::shared_ptr<Generation> serving = dispatcher_.serving();
     const std::lock_guard lock(mutex_);
     status.model = blueprint_.options.model;
     status.predicted_latency = blueprint_.options.predicted_latency;
-    status.recovery = recovery_;
-    if (current_) {
-      status.stages = current_->stages();
+    if (serving) {
+      status.stages = serving->stages();
       return status;
     }
     for (const HeadStage& stage : blueprint_.stages) {
@@ -165,74 +129,42 @@ class Supervisor::Implementation {
   }
 
  private:
-  // --- requests ---
-
-  // Hands requests to the generation that serves, where there is one.
-  void send(const std::vector<std::uint64_t>& numbers) {
-    std::vector<std::uint64_t> refused;
-    {
-      const std::lock_guard lock(mutex_);
-      if (!current_) return;
-      for (const std::uint64_t number : numbers) {
-        std::optional<Request> request = requests_.hand_to(current_->pipeline(), number);
-        if (!request) continue;
-        if (requests_.turns(number) > 1) ++recovery_.requests_resent;
-        if (!current_->send(std::move(*request))) refused.push_back(number);
-      }
-    }
-    const Error error(ErrorCode::resource_exhausted, "too many requests wait to be sent");
-    for (const std::uint64_t number : refused) requests_.answer(number, {{}, error});
-  }
-
-  void forget(std::uint64_t request) {
-    const std::lock_guard lock(mutex_);
-    if (current_) current_->cancel(request);
-  }
-
-  void receive(std::uint64_t pipeline, std::uint64_t request, Prediction prediction) {
-    if (prediction.error && is_loss(*prediction.error) && requests_.is_with(pipeline, request)) {
-      const Error error = *prediction.error;
-      note_loss(pipeline, "", error);
-      if (requests_.turns(request) < options_.most_turns) return;  // it stays in the table
-      prediction.error = Error(ErrorCode::unavailable, fmt::format("given up after {} attempts: {}",
-                                                                   options_.most_turns, error.what()));
-    }
-    requests_.answer_from(pipeline, request, std::move(prediction));
-  }
-
-  // --- machines ---
+  // --- what generations and machines tell ---
 
   void watch_machines() {
-    membership_ = std::make_unique<Membership>(
+    machines_ = std::make_unique<Machines>(
         options_.machines, options_.find,
         MembershipOptions{.heartbeat = options_.head.heartbeat, .tls = options_.head.tls},
-        [this] { note_change(); });
-    membership_->wait_for_first_look(kFirstLook);
+        options_.stragglers, [this] { note_change(); });
+    machines_->wait_for_first_look();
   }
 
   void note_change() {
     const std::lock_guard lock(mutex_);
     changed_ = true;
     // Nobody waits for a machine that is gone to load its stage.
-    if (candidate_ && !includes(membership_present_locked(), candidate_machines_)) candidate_->abandon();
+    if (candidate_ && !includes(machines_->present(), candidate_machines_)) candidate_->abandon();
     wake_.notify_all();
-  }
-
-  std::set<std::string> membership_present_locked() const {
-    return membership_ ? membership_->present() : std::set<std::string>{};
   }
 
   void note_loss(std::uint64_t pipeline, const std::string& worker, const Error& error) {
     const std::lock_guard lock(mutex_);
     if (candidate_ && candidate_->pipeline() == pipeline) candidate_->abandon();
-    if (!current_ || current_->pipeline() != pipeline) return;
-    if (!lost_since_) {
-      lost_since_ = Clock::now();
-      trouble_ = error.what();
-    }
+    if (serving_ != pipeline) return;
+    if (!broken_) trouble_ = error.what();
+    history_.begin(trouble_, dispatcher_.resent());
     if (!worker.empty()) suspect_ = worker;
     broken_ = true;
     wake_.notify_all();
+  }
+
+  void note_run(std::uint64_t pipeline, const std::string& worker, double seconds, double expected) {
+    {
+      const std::lock_guard lock(mutex_);
+      // While stages are loaded everything is slow.
+      if (candidate_ || serving_ != pipeline) return;
+    }
+    if (machines_->note_run(worker, seconds, expected)) note_change();
   }
 
   // --- the thread that keeps a plan running ---
@@ -241,8 +173,7 @@ class Supervisor::Implementation {
     while (true) {
       {
         std::unique_lock lock(mutex_);
-        const Clock::time_point now = Clock::now();
-        wake_.wait_until(lock, next_turn(now), [this] { return stopping_ || changed_ || broken_; });
+        wake_.wait_until(lock, next_turn(Clock::now()), [this] { return stopping_ || changed_ || broken_; });
         if (stopping_) return;
         changed_ = false;
       }
@@ -257,22 +188,19 @@ class Supervisor::Implementation {
 
   // When to look again though nothing happened. Called with the lock.
   Clock::time_point next_turn(Clock::time_point now) const {
-    const Clock::time_point next = trust_.next_change(now).value_or(now + kIdle);
-    if (current_) return next;
+    const Clock::time_point next = machines_->next_change(now).value_or(now + kIdle);
+    if (serving_ != 0) return next;
     if (!planless_) return std::min(next, now + kBetweenAttempts);
-    return refusing_ ? next : std::min(next, *no_plan_since_ + options_.patience);
+    return dispatcher_.is_refusing() ? next : std::min(next, *no_plan_since_ + options_.patience);
   }
 
   void adapt() {
-    for (const auto& name : membership_->absent()) {
-      if (known_present_.erase(name) > 0) trust_.note_failure(name, Clock::now());
-    }
-    known_present_ = membership_->present();
-    update_lost();
+    const std::set<std::string> present = machines_->count_failures();
+    history_.set_machines(machines_->absent(), machines_->slow());
     bool whole = false;
     {
       const std::lock_guard lock(mutex_);
-      whole = current_ && !broken_ && includes(known_present_, machines_of(blueprint_));
+      whole = serving_ != 0 && !broken_ && includes(present, machines_of(blueprint_));
     }
     if (whole) {
       improve();
@@ -281,84 +209,65 @@ class Supervisor::Implementation {
     }
   }
 
-  std::set<std::string> usable() const {
-    std::set<std::string> machines;
-    for (const std::string& name : membership_->present()) {
-      if (trust_.is_trusted(name, Clock::now())) machines.insert(name);
-    }
-    return machines;
-  }
-
-  void update_lost() {
-    const std::set<std::string> absent = membership_->absent();
-    const std::lock_guard lock(mutex_);
-    recovery_.lost.assign(absent.begin(), absent.end());
-  }
-
   void recover() {
     std::string suspect;
     {
       const std::lock_guard lock(mutex_);
-      if (!lost_since_) lost_since_ = Clock::now();
       suspect = std::exchange(suspect_, "");
       broken_ = false;
-      recovery_.state = "recovering";
     }
-    const bool was_serving = retire();
-    if (was_serving) find_out(suspect);
-    const std::set<std::string> machines = usable();
+    const std::set<std::string> used = machines_of(blueprint_);
+    if (retire()) machines_->find_out(used, suspect);
+    note_lost(used);
+    const Conditions conditions = machines_->conditions();
     Blueprint blueprint;
     try {
       // Machines that are all still there have lost no more than a connection.
-      blueprint = !blueprint_.stages.empty() && includes(machines, machines_of(blueprint_))
-                      ? blueprint_
-                      : options_.plan(machines);
+      if (!blueprint_.stages.empty() && includes(conditions.machines, used)) {
+        blueprint = blueprint_;
+      } else {
+        blueprint = options_.plan(conditions, "");
+        considered_ = conditions;
+      }
     } catch (const Error& error) {
       wait_for_machines(error);
       return;
     }
-    const double planned = seconds_since_loss();
-    considered_ = machines;
+    const double planned = history_.seconds();
     planless_ = false;
+    history_.set_state("recovering");
     if (!try_out(blueprint, Room::make)) return;
-    tidy(machines);
-    const std::lock_guard lock(mutex_);
-    ++recovery_.recoveries;
-    recovery_.last_seconds = seconds_since(*lost_since_);
-    lost_since_.reset();
     spdlog::info("serving again after {:.3f} s, of which {:.3f} s until there was a plan",
-                 recovery_.last_seconds, planned);
-  }
-
-  double seconds_since_loss() const {
+                 history_.end(dispatcher_.resent()), planned);
+    tidy(conditions.machines);
     const std::lock_guard lock(mutex_);
-    return lost_since_ ? seconds_since(*lost_since_) : 0;
+    changed_ = true;  // another plan may be better by now
   }
 
-  // Which machines of the last plan are still there.
-  void find_out(const std::string& suspect) {
-    std::set<std::string> machines = machines_of(blueprint_);
-    if (!suspect.empty() && membership_->look(suspect)) trust_.note_blip(suspect, Clock::now());
-    machines.erase(suspect);
-    for (const std::string& name : machines) membership_->look(name);
+  void note_lost(const std::set<std::string>& used) {
+    const std::set<std::string> absent = machines_->absent();
+    std::set<std::string> lost;
+    std::set_intersection(used.begin(), used.end(), absent.begin(), absent.end(),
+                          std::inserter(lost, lost.end()));
+    history_.begin(lost.empty() ? "it served no more" : fmt::format("'{}' is gone", *lost.begin()),
+                   dispatcher_.resent());
+    history_.add_lost(lost);
   }
 
   void wait_for_machines(const Error& error) {
     planless_ = true;
-    std::string what = fmt::format("no plan fits the machines that are left: {}{}", error.what(), refusal_);
-    bool refuse = false;
+    const std::string what = fmt::format("no plan fits the machines that are left: {}{}", error.what(), refusal_);
+    if (!no_plan_since_) {
+      no_plan_since_ = Clock::now();
+      spdlog::error("{}", what);
+    }
+    history_.set_state(what);
     {
       const std::lock_guard lock(mutex_);
-      if (!no_plan_since_) {
-        no_plan_since_ = Clock::now();
-        spdlog::error("{}", what);
-      }
       trouble_ = what;
-      recovery_.state = what;
-      refusing_ = refusing_ || Clock::now() >= *no_plan_since_ + options_.patience;
-      refuse = refusing_;
     }
-    if (refuse) requests_.fail_all(Error(ErrorCode::unavailable, what));
+    if (dispatcher_.is_refusing() || Clock::now() >= *no_plan_since_ + options_.patience)
+      dispatcher_.refuse(Error(ErrorCode::unavailable, what));
   }
 
   // Loads and connects a plan and serves it. False where it could not be: the machines at fault are left out
@@ -390,11 +299,9 @@ class Supervisor::Implementation {
     }
     spdlog::warn("a plan can't be run: {}", failed->what());
     for (const StageStatus& stage : generation->stages()) {
-      if (!stage.error.empty() && !is_stopping() && membership_->look(stage.worker) &&
-          failed->code() != ErrorCode::cancelled) {
-        trust_.note_refusal(stage.worker, Clock::now());
+      if (!stage.error.empty() && !is_stopping() && failed->code() != ErrorCode::cancelled &&
+          machines_->note_refusal(stage.worker))
         refusal_ = fmt::format("; the last plan could not be run: {}", failed->what());
-      }
     }
     return false;
   }
@@ -419,7 +326,7 @@ class Supervisor::Implementation {
   std::shared_ptr<Generation> make(Blueprint blueprint) {
     for (HeadStage& stage : blueprint.stages) {
       for (HeadReplica& replica : stage.replicas) {
-        replica.address = membership_->address(replica.worker);
+        replica.address = machines_->address(replica.worker);
         if (replica.address.empty())
           fail(ErrorCode::unavailable, "the machine '{}' does not answer", replica.worker);
       }
@@ -427,59 +334,54 @@ class Supervisor::Implementation {
     HeadOptions options = combine(options_.head, blueprint.options);
     const std::uint64_t pipeline = next_pipeline_++;
     GenerationEvents events{
-        .answered = [this, pipeline](
-                        std::uint64_t request,
-                        Prediction prediction) { receive(pipeline, request, std::move(prediction)); },
-        .wanted = [this, pipeline](std::uint64_t request) { return requests_.is_with(pipeline, request); },
+        .answered =
+            [this, pipeline](std::uint64_t request, Prediction prediction) {
+              dispatcher_.receive(pipeline, request, std::move(prediction));
+            },
+        .wanted = [this, pipeline](std::uint64_t request) { return dispatcher_.has(pipeline, request); },
+        .ran = [this, pipeline](const std::string& worker, double seconds,
+                                double expected) { note_run(pipeline, worker, seconds, expected); },
         .lost = [this, pipeline](const std::string& worker,
                                  const Error& error) { note_loss(pipeline, worker, error); },
     };
-    return std::make_shared<Generation>(signature_, std::move(blueprint.stages), std::move(options), pipeline,
-                                        answers_, std::move(events));
+    return std::make_shared<Generation>(dispatcher_.signature(), std::move(blueprint.stages),
+                                        std::move(options), pipeline, answers_, std::move(events));
   }
 
-  // Serves it: requests that wait or were lost are sent. Those that another generation has may still come
-  // from there.
   void install(const Blueprint& blueprint, std::shared_ptr<Generation> generation) {
-    std::shared_ptr<Generation> old;
     {
       const std::lock_guard lock(mutex_);
-      old = std::exchange(current_, std::move(generation));
+      serving_ = generation->pipeline();
       blueprint_ = blueprint;
       broken_ = false;
       suspect_.clear();
-      refusing_ = false;
-      no_plan_since_.reset();
       trouble_.clear();
-      recovery_.state = "serving";
-      installed_.notify_all();
     }
-    std::vector<std::uint64_t> numbers = requests_.numbers();
-    if (old)
-      std::erase_if(numbers, [&](std::uint64_t one) { return requests_.is_with(old->pipeline(), one); });
-    send(numbers);
+    no_plan_since_.reset();
+    machines_->begin_anew();
+    dispatcher_.serve(std::move(generation));
+    history_.set_state("serving");
   }
 
   // Ends the generation that served; its requests stay in the table. Whether there was one.
   bool retire() {
-    std::shared_ptr<Generation> old;
     {
       const std::lock_guard lock(mutex_);
-      old = std::exchange(current_, nullptr);
+      serving_ = 0;
     }
-    return old != nullptr;
+    return dispatcher_.retire() != nullptr;
   }
 
   // Frees what machines have of plans that are over.
   void tidy(const std::set<std::string>& machines) {
-    const std::shared_ptr<Generation> now = current();
+    const std::shared_ptr<Generation> now = dispatcher_.serving();
     if (!now) return;
     now->keep_only_this();
     const std::set<std::string> used = machines_of(blueprint_);
     for (const std::string& name : machines) {
       if (used.contains(name)) continue;
       try {
-        WorkerClient(membership_->address(name), options_.head.tls).keep({}, {}, kTidyLimit);
+        WorkerClient(machines_->address(name), options_.head.tls).keep({}, {}, kTidyLimit);
       } catch (const Error& error) {
         spdlog::debug("machine '{}' can't be tidied: {}", name, error.what());
       }
@@ -488,60 +390,65 @@ class Supervisor::Implementation {
 
   // Another plan may be better now: the new stages are loaded beside the old ones, then requests go there.
   void improve() {
-    const std::set<std::string> machines = usable();
-    if (machines == considered_) return;
-    considered_ = machines;
+    const Conditions conditions = machines_->conditions();
+    if (conditions == considered_) return;
+    const bool same_machines = conditions.machines == considered_.machines;
+    const std::string reason = describe_change(considered_, conditions);
+    const auto when = std::chrono::system_clock::now();
+    considered_ = conditions;
     Blueprint blueprint;
     try {
-      blueprint = run_in_background([&] { return options_.plan(machines); });
+      blueprint = run_in_background([&] { return options_.plan(conditions, blueprint_.name); });
     } catch (const Error& error) {
-      spdlog::debug("no better plan: {}", error.what());
+      spdlog::info("no other plan, though {}: {}", reason, error.what());
       return;
     }
     if (blueprint.name == blueprint_.name) return;
-    const std::shared_ptr<Generation> old = current();
+    if (same_machines && blueprint.gain < kClearGain) {
+      spdlog::info("the plan stays, though {}: another would save {:.0f} %", reason,
+                   100 * std::max(blueprint.gain, 0.0));
+      return;
+    }
+    const std::uint64_t resent = dispatcher_.resent();
+    const std::shared_ptr<Generation> old = dispatcher_.serving();
     if (!try_out(blueprint, Room::beside)) return;
     const Deadline deadline(kDrainLimit);
-    while (requests_.count_with(old->pipeline()) > 0 && !deadline.passed() && old->ready())
+    while (dispatcher_.count_with(old->pipeline()) > 0 && !deadline.passed() && old->ready())
       std::this_thread::sleep_for(kDrainPoll);
-    send(requests_.numbers());
-    tidy(machines);
-    const std::lock_guard lock(mutex_);
-    ++recovery_.replans;
+    dispatcher_.send_all();
+    history_.add_change(when, reason, resent, dispatcher_.resent());
+    spdlog::info("another plan serves, since {}", reason);
+    tidy(conditions.machines);
   }
 
-  const Signature signature_;
   const SupervisorOptions options_;
   AnswerPort answers_;
-  RequestTable requests_;
-  std::unique_ptr<Membership> membership_;
+  RecoveryHistory history_;
+  std::unique_ptr<Machines> machines_;
 
   // Of the thread that keeps a plan running alone.
-  Trust trust_;
-  std::set<std::string> known_present_;
-  std::set<std::string> considered_;  // machines that the plan was made for
-  bool planless_ = false;             // no plan fitted when it was last asked for
-  std::string refusal_;  // why a machine is left out that is there, for who asks why no plan fits
+  Conditions considered_;  // that a plan was last made for
+  std::optional<Clock::time_point> no_plan_since_;
+  bool planless_ = false;  // no plan fitted when it was last asked for
+  std::string refusal_;    // why a machine is left out that is there, for who asks why no plan fits
   std::uint64_t next_pipeline_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  mutable std::condition_variable installed_;
   // All below is guarded by mutex_; blueprint_ is written by the thread above alone.
-  std::shared_ptr<Generation> current_;  // none while nothing serves
-  Blueprint blueprint_;                  // of the generation that serves or served last
+  std::uint64_t serving_ = 0;  // pipeline of the generation that serves; 0: none
+  Blueprint blueprint_;        // of that one, or of the one that served last
   std::shared_ptr<Generation> candidate_;
   std::set<std::string> candidate_machines_;
-  bool changed_ = false;  // machines have come or gone
+  bool changed_ = false;  // machines have come or gone, or become slow
   bool broken_ = false;   // the generation that serves has lost something
   std::string suspect_;   // the machine that it lost
-  std::optional<Clock::time_point> lost_since_;
-  std::optional<Clock::time_point> no_plan_since_;
-  bool refusing_ = false;
   std::string trouble_;
-  RecoveryStatus recovery_;
   bool stopping_ = false;
   std::thread thread_;
+
+  // The first to go: generations tell what is above of their end.
+  Dispatcher dispatcher_;
 };
 
 Supervisor::Supervisor(Signature signature, SupervisorOptions options)
@@ -553,25 +460,25 @@ void Supervisor::start(const Blueprint& first) { implementation_->start(first); 
 void Supervisor::start() { implementation_->start(); }
 
 bool Supervisor::wait_until_serving(std::chrono::milliseconds limit) const {
-  return implementation_->wait_until_serving(limit);
+  return implementation_->dispatcher().wait_until_serving(limit);
 }
 
 void Supervisor::unload() { implementation_->unload(); }
 
-const Signature& Supervisor::signature() const { return implementation_->signature(); }
+const Signature& Supervisor::signature() const { return implementation_->dispatcher().signature(); }
 
 std::uint64_t Supervisor::predict(std::vector<Tensor> inputs, Deadline deadline, Callback done) {
-  return implementation_->predict(std::move(inputs), deadline, std::move(done));
+  return implementation_->dispatcher().predict(std::move(inputs), deadline, done);
 }
 
-void Supervisor::cancel(std::uint64_t request) { implementation_->cancel(request); }
+void Supervisor::cancel(std::uint64_t request) { implementation_->dispatcher().cancel(request); }
 
 PipelineStatus Supervisor::connect() { return status(); }
 PipelineStatus Supervisor::activate() { return status(); }
 PipelineStatus Supervisor::status() const { return implementation_->status(); }
 
 PipelineStatus Supervisor::check() {
-  if (const auto generation = implementation_->current()) generation->check();
+  if (const auto generation = implementation_->dispatcher().serving()) generation->check();
   return status();
 }
 

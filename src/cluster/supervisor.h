@@ -2,13 +2,15 @@
 // their stages and sends the requests under way again; a machine that comes back is taken back.
 //
 // Plans run as generations (cluster/generation.h), one after another; requests stay in one table from when
-// they are taken until they are answered. An answer counts only from the generation that has the request, so
-// each is answered once.
+// they are taken until they are answered (cluster/dispatcher.h). One thread changes plans, for what becomes
+// of the machines (cluster/machines.h).
 #pragma once
 
+#include "cluster/conditions.h"
 #include "cluster/head_plan.h"
 #include "cluster/membership.h"
 #include "cluster/orchestrator.h"
+#include "cluster/stragglers.h"
 
 #include <chrono>
 #include <cstdint>
@@ -25,14 +27,20 @@ struct Blueprint {
   std::string name;               // two of one name are the same
   std::vector<HeadStage> stages;  // addresses are filled in when it runs
   HeadOptions options = {};       // of the pipeline; how to listen and watch is the supervisor's
+  // The share of what requests take (or whatever it is to be best at) that it is predicted to save, against
+  // the plan that it was to be compared with.
+  double gain = 0;
 };
 
 struct SupervisorOptions {
   HeadOptions head = {};              // how to listen, how many requests, how to watch
   std::vector<std::string> machines;  // that may be used
   Membership::Find find;
-  // The best plan for these machines. An Error where none fits.
-  std::function<Blueprint(const std::set<std::string>& machines)> plan;
+  // The best plan for the machines. Its gain is against the one of the name `serving`, if any. An Error where
+  // none fits.
+  std::function<Blueprint(const Conditions&, const std::string& serving)> plan;
+  // What counts as slow. The plan is changed for it only where that saves clearly.
+  StragglerOptions stragglers = {};
   // While no plan fits, requests wait so long for a machine; later ones are refused at once.
   std::chrono::milliseconds patience{2000};
   // Requests that were sent so often fail when they are lost once more: they may be what ends the workers.

@@ -6,6 +6,7 @@
 #include "base/new_directory.h"
 #include "base/sha256.h"
 #include "plan/plan_file.h"
+#include "profile/benchmark.h"
 
 #include <utility>
 
@@ -31,10 +32,14 @@ void write_manifest(const std::filesystem::path& directory) {
   write_file(directory / kManifest, manifest.dump(1) + "\n");
 }
 
+// Where a worker ran when it was measured says nothing of where it will.
+void forget_addresses(std::vector<DeviceInfo>& devices) {
+  for (DeviceInfo& device : devices) device.address.clear();
+}
+
 Plan of_used_devices(Plan plan) {
   std::erase_if(plan.devices, [&](const DeviceInfo& device) { return !uses(plan, device.name); });
-  // Where a worker ran when it was measured says nothing of where it will.
-  for (DeviceInfo& device : plan.devices) device.address.clear();
+  forget_addresses(plan.devices);
   return plan;
 }
 
@@ -53,6 +58,32 @@ Plan plan_for_one_worker(const SlicedModel& model, const std::string& model_hash
   stage.replicas.push_back({device});
   stage.end = model.cuts.size() - 1;
   return plan;
+}
+
+void copy_into_bundle(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::filesystem::copy_file(from, to);
+  std::filesystem::permissions(to, static_cast<std::filesystem::perms>(0644));
+}
+
+std::string put_measurements(const std::filesystem::path& source, const std::filesystem::path& directory,
+                             Plan& plan) {
+  if (!std::filesystem::exists(source / "benchmark.json"))
+    return fmt::format("'{}' has no benchmark.json", source.string());
+  Benchmark benchmark = load_benchmark(source);
+  if (benchmark.model_hash != plan.model_hash)
+    return fmt::format("'{}' is of another model", (source / "benchmark.json").string());
+  for (const std::string& file : plan.demands.calibration) {
+    if (!std::filesystem::is_regular_file(file))
+      return fmt::format("'{}', which the plan's wire formats were tried on, is not there", file);
+  }
+  for (std::size_t i = 0; i < plan.demands.calibration.size(); ++i) {
+    const std::string name = fmt::format("calibration{}.npy", i + 1);
+    copy_into_bundle(plan.demands.calibration[i], directory / name);
+    plan.demands.calibration[i] = name;
+  }
+  forget_addresses(benchmark.devices);
+  save_benchmark(directory, benchmark);
+  return "";
 }
 
 void write_bundle(const std::filesystem::path& directory,

@@ -1,6 +1,7 @@
 // A model and its plan as a directory that runs anywhere with Docker Compose (docs/formats.md):
 //   model.json, weights.safetensors   the sliced model, weights once
 //   plan.json                         the plan, of the devices it uses
+//   benchmark.json, calibration*.npy  where there are such: what to plan anew with when a worker is lost
 //   docker-compose.yml                a service for each of them and the head
 //   .env                              parameters, the one file that is meant to be changed
 //   image.tar                         the image, where asked for
@@ -14,6 +15,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <string>
 
 namespace lamina {
 
@@ -25,6 +27,15 @@ struct BundleOptions {
 
 // A plan that runs a whole model on one worker named worker1, without limits.
 Plan plan_for_one_worker(const SlicedModel& model, const std::string& model_hash);
+
+// Copies a file so that the containers' user can read it.
+void copy_into_bundle(const std::filesystem::path& from, const std::filesystem::path& to);
+
+// Puts what the head plans anew with into `directory`: what was measured of the model in `source`, and the
+// inputs that the plan's wire formats were tried on, which `plan` names by their copies from then on. Returns
+// why nothing was put there; empty where it was.
+std::string put_measurements(const std::filesystem::path& source, const std::filesystem::path& directory,
+                             Plan& plan);
 
 // Writes `model` and what runs it to `directory`, all of it or nothing. `save_model` writes the sliced model
 // into the directory that it is given and returns the plan. Error(already_exists) where there is something.

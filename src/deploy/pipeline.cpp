@@ -81,8 +81,11 @@ Blueprint make_blueprint(const SlicedModel& model, const std::string& model_hash
   for (const PlannedStage& planned : plan.stages) {
     HeadStage stage;
     stage.name = planned.name;
-    for (const PlannedReplica& replica : planned.replicas)
-      stage.replicas.push_back({replica.device, "", replica.share});
+    for (const PlannedReplica& replica : planned.replicas) {
+      const double expected = replica.seconds > 0 ? replica.seconds : planned.seconds;
+      stage.replicas.push_back(
+          {replica.device, "", replica.share, std::max(expected, planned.measured_seconds.value_or(0))});
+    }
     const std::vector<LayerId> layers = layers_of_stage(model, planned);
     stage.graph = extract_stage(model.graph, model.cuts, planned.begin, planned.end, layers);
     ends = ends_of_stage(model.graph, model.cuts, planned.begin, planned.end, layers);

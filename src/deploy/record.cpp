@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "deploy/process.h"
+#include "serve/status_json.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -19,6 +20,20 @@ namespace {
 
 constexpr std::uint64_t kMaxRecord = 1U << 20U;
 constexpr std::chrono::seconds kEndLimit{20};
+constexpr double kLastTime = 253'402'300'799;  // the end of the year 9999, in seconds since 1970
+
+Recovery recovery_from_json(const Json& json, const std::string& where) {
+  Recovery recovery;
+  const double when = json_magnitude(json, "time", where);
+  if (when > kLastTime) fail(ErrorCode::corrupt, "{}: a recovery at {} s", where, when);
+  recovery.when +=
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::duration<double>(when));
+  recovery.reason = json_string(json, "reason", where);
+  recovery.lost = json_strings(json, "lost", where);
+  recovery.seconds = json_magnitude(json, "seconds", where);
+  recovery.requests_resent = json_size(json, "requests_resent", where);
+  return recovery;
+}
 
 DeploymentRecord read_record(const std::filesystem::path& path) {
   const std::string where = path.string();
@@ -33,6 +48,10 @@ DeploymentRecord read_record(const std::filesystem::path& path) {
     if (pid < 2) fail(ErrorCode::corrupt, "{}: process {}", where, pid);
     record.processes.push_back({json_string(process, "role", where), static_cast<pid_t>(pid),
                                 json_size(process, "start_time", where)});
+  }
+  if (json.contains("recoveries")) {
+    for (const Json& recovery : json_array(json, "recoveries", where))
+      record.recoveries.push_back(recovery_from_json(recovery, where));
   }
   return record;
 }
@@ -65,8 +84,12 @@ void save_record(const DeploymentRecord& record) {
   for (const RecordedProcess& process : record.processes) {
     processes.push_back({{"role", process.role}, {"pid", process.pid}, {"start_time", process.start_time}});
   }
-  const Json json = {
-      {"model_directory", record.model_directory}, {"port", record.port}, {"processes", processes}};
+  Json recoveries = Json::array();
+  for (const Recovery& recovery : record.recoveries) recoveries.push_back(to_json(recovery));
+  const Json json = {{"model_directory", record.model_directory},
+                     {"port", record.port},
+                     {"processes", processes},
+                     {"recoveries", recoveries}};
   write_file(deployments_directory() / record.id / "record.json", json.dump(1));
 }
 

@@ -1,6 +1,8 @@
 // What is running: a directory for each deployment, with its record, stores and logs.
 #pragma once
 
+#include "cluster/orchestrator.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -21,6 +23,7 @@ struct DeploymentRecord {
   std::string model_directory;
   int port = 0;  // of the HTTP front end
   std::vector<RecordedProcess> processes;
+  std::vector<Recovery> recoveries;  // the last of its head
 };
 
 // $XDG_STATE_HOME/lamina/deployments, or ~/.local/state/lamina/deployments.

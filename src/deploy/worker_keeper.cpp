@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <algorithm>
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -80,7 +81,7 @@ void WorkerKeeper::run() {
       bool moved = false;
       try {
         moved = look_after(worker, kept);
-      } catch (const Error& error) {
+      } catch (const std::exception& error) {
         spdlog::error("worker '{}' can't be started again: {}", worker.name(), error.what());
         kept.pid = -1;
         kept.starting = false;

@@ -155,6 +155,40 @@ void forbid_device(PlacementProblem& problem, std::size_t device) {
   }
 }
 
+void slow_down(PlacementProblem& problem, std::size_t device, double times) {
+  const auto slow = [times](PieceCost& cost) {
+    cost.seconds *= times;
+    if (cost.steady) *cost.steady *= times;
+  };
+  std::for_each(problem.cost[device].begin(), problem.cost[device].end(), slow);
+  for (PlanBlock& block : problem.blocks) {
+    for (PlanBranch& branch : block.branches) slow(branch.cost[device]);
+  }
+  PlanDevice& slowed = problem.devices[device];
+  slowed.wake *= times;
+  slowed.messages.send *= times;
+  slowed.messages.send_byte *= times;
+  slowed.messages.receive *= times;
+  slowed.messages.receive_byte *= times;
+  for (WireSeconds& wire : slowed.wires) {
+    wire.narrow *= times;
+    wire.widen *= times;
+  }
+}
+
+double seconds_on(const PlacementProblem& problem, const PlacedStage& stage, std::size_t device) {
+  double alone = problem.devices[device].wake;
+  double busy = 0;
+  const auto add = [&](const PieceCost& cost) {
+    alone += cost.seconds;
+    busy += cost.busy_seconds();
+  };
+  for (std::size_t piece = stage.first_piece; stage.branches.empty() && piece < stage.end_piece; ++piece)
+    add(problem.cost[device][piece]);
+  for (const std::size_t branch : stage.branches) add(block_of(problem, stage).branches[branch].cost[device]);
+  return std::max(alone, busy);
+}
+
 std::uint64_t stage_memory(const PlacementProblem& problem, std::size_t device, std::size_t first,
                            std::size_t end) {
   std::uint64_t weights = 0;

@@ -212,6 +212,13 @@ StageWork output_work(const PlacementProblem& problem, std::size_t device, std::
 // Leaves a device out: nothing can run there any more.
 void forbid_device(PlacementProblem& problem, std::size_t device);
 
+// All that the device computes takes so many times as long.
+void slow_down(PlacementProblem& problem, std::size_t device, double times);
+
+// What a stage takes on a device at most, whoever else runs it: after idleness or with many requests under
+// way.
+double seconds_on(const PlacementProblem& problem, const PlacedStage& stage, std::size_t device);
+
 // The bytes that a stage of pieces [first, end) takes on a device.
 std::uint64_t stage_memory(const PlacementProblem& problem, std::size_t device, std::size_t first,
                            std::size_t end);

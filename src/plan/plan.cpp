@@ -82,7 +82,8 @@ Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective 
     known.wire_bytes = stage.branches.empty() ? wire_bytes(problem, stage.wire.value_or(0), stage.first_piece)
                                               : bytes_into(block_of(problem, stage), stage.branches);
     for (const Replica& replica : stage.replicas)
-      known.replicas.push_back({benchmark.devices[replica.device].name, replica.share, replica.memory});
+      known.replicas.push_back({benchmark.devices[replica.device].name, replica.share, replica.memory,
+                                seconds_on(problem, stage, replica.device)});
   }
   return plan;
 }

@@ -19,6 +19,7 @@ struct PlannedReplica {
   std::string device;
   double share = 1;          // of the requests
   std::uint64_t memory = 0;  // bytes
+  double seconds = 0;        // that the stage takes there at most; 0: not known
 };
 
 struct PlannedStage {

@@ -109,7 +109,10 @@ Json to_json(const Plan& plan) {
   for (const PlannedStage& stage : plan.stages) {
     Json replicas = Json::array();
     for (const PlannedReplica& replica : stage.replicas)
-      replicas.push_back({{"device", replica.device}, {"share", replica.share}, {"memory", replica.memory}});
+      replicas.push_back({{"device", replica.device},
+                          {"share", replica.share},
+                          {"memory", replica.memory},
+                          {"seconds", replica.seconds}});
     stages.push_back({{"name", stage.name},
                       {"replicas", replicas},
                       {"begin", stage.begin},
@@ -184,6 +187,8 @@ Plan plan_from_json(const Json& json, const std::string& where) {
       known.replicas.push_back({json_string(replica, "device", where),
                                 json_magnitude(replica, "share", where),
                                 json_size(replica, "memory", where)});
+      if (replica.contains("seconds"))
+        known.replicas.back().seconds = json_magnitude(replica, "seconds", where);
     }
   }
   plan.return_seconds = json_magnitude(json, "return_seconds", where);

@@ -100,6 +100,18 @@ std::vector<MetricFamily> pipeline_families(const PipelineStatus& status) {
             recovery.requests_resent);
     gauge("lamina_last_recovery_seconds", "From the last loss until requests were sent again.",
           recovery.last_seconds);
+    families.push_back(family("lamina_recovery_seconds_total",
+                              "From losses until requests were sent again, all together.",
+                              MetricType::Counter));
+    families.back().metric.emplace_back().counter.value = recovery.seconds;
+    families.push_back(family("lamina_machine_slowness",
+                              "Times as long as planned that a machine takes, of those that are slow.",
+                              MetricType::Gauge));
+    for (const auto& [machine, times] : recovery.slow) {
+      ClientMetric& metric = families.back().metric.emplace_back();
+      metric.label = {label("worker", machine)};
+      metric.gauge.value = times;
+    }
     gauge("lamina_machines_lost", "Machines that are gone now.", static_cast<double>(recovery.lost.size()));
   }
   if (status.batch_sizes) families.push_back(batch_family(*status.batch_sizes));

@@ -1,6 +1,7 @@
 #include "serve/status_json.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -47,13 +48,27 @@ bool is_connected(const PipelineStatus& status) {
   return !status.stages.empty() && std::ranges::all_of(status.stages, &StageStatus::connected);
 }
 
+Json to_json(const Recovery& recovery) {
+  const std::chrono::duration<double> when = recovery.when.time_since_epoch();
+  return {{"time", when.count()},
+          {"reason", recovery.reason},
+          {"lost", recovery.lost},
+          {"seconds", recovery.seconds},
+          {"requests_resent", recovery.requests_resent}};
+}
+
 Json to_json(const RecoveryStatus& recovery) {
+  Json last = Json::array();
+  for (const Recovery& one : recovery.last) last.push_back(to_json(one));
   return {{"state", recovery.state},
           {"recoveries", recovery.recoveries},
           {"last_seconds", recovery.last_seconds},
+          {"seconds", recovery.seconds},
           {"replans", recovery.replans},
           {"requests_resent", recovery.requests_resent},
-          {"lost", recovery.lost}};
+          {"lost", recovery.lost},
+          {"slow", recovery.slow},
+          {"last", last}};
 }
 
 Json to_json(const PipelineStatus& status) {

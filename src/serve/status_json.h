@@ -14,6 +14,8 @@ bool is_connected(const PipelineStatus& status);
 // Everything, times in seconds, memory in bytes.
 Json to_json(const PipelineStatus& status);
 Json to_json(const RecoveryStatus& recovery);
+// "time": seconds since 1970.
+Json to_json(const Recovery& recovery);
 // {"inputs":[{"name","dtype","shape"}],"outputs":[…]}; the batch size is null, multiples of it "3*batch".
 Json to_json(const Signature& signature);
 

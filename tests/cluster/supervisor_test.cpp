@@ -34,6 +34,22 @@ using std::chrono::seconds;
 constexpr milliseconds kBeat{100};
 constexpr seconds kLimit{30};
 
+// Runs take so much longer as the test says.
+class SlowedExecutable : public Executable {
+ public:
+  SlowedExecutable(std::unique_ptr<Executable> wrapped, const std::atomic<int>& milliseconds_more)
+      : wrapped_(std::move(wrapped)), milliseconds_more_(milliseconds_more) {}
+  std::vector<Tensor> run(std::span<const Tensor> inputs) override {
+    std::this_thread::sleep_for(milliseconds(milliseconds_more_));
+    return wrapped_->run(inputs);
+  }
+  MemoryUse memory() const override { return wrapped_->memory(); }
+
+ private:
+  const std::unique_ptr<Executable> wrapped_;
+  const std::atomic<int>& milliseconds_more_;
+};
+
 // Compiling takes as long as the test says, or fails.
 class FaultyEngine : public FakeEngine {
  public:
@@ -42,11 +58,12 @@ class FaultyEngine : public FakeEngine {
     if (refuses) fail(ErrorCode::io, "no space left on device");
     const Deadline deadline(slow ? Clock::duration(seconds(5)) : Clock::duration(0));
     while (!deadline.passed()) std::this_thread::sleep_for(milliseconds(5));
-    return FakeEngine::compile(graph, options);
+    return std::make_unique<SlowedExecutable>(FakeEngine::compile(graph, options), milliseconds_more);
   }
   std::atomic<bool> slow = false;
   std::atomic<bool> refuses = false;
   std::atomic<int> compiled = 0;
+  std::atomic<int> milliseconds_more = 0;
 };
 
 // A worker behind a proxy.
@@ -97,10 +114,13 @@ class Recovery : public testing::Test {
       }
       return std::string();
     };
-    options.plan = [this](const std::set<std::string>& names) { return plan(names); };
-    std::set<std::string> all(options.machines.begin(), options.machines.end());
+    options.plan = [this](const Conditions& conditions, const std::string& serving) {
+      return plan(conditions, serving);
+    };
+    options.stragglers = stragglers_;
+    const std::set<std::string> all(options.machines.begin(), options.machines.end());
     supervisor_ = std::make_unique<Supervisor>(signature_of(graph_), options);
-    supervisor_->start(plan(all));
+    supervisor_->start(plan({all}, ""));
   }
 
   Graph make_graph() const {
@@ -116,22 +136,27 @@ class Recovery : public testing::Test {
     return graph;
   }
 
-  Blueprint plan(const std::set<std::string>& names) {
+  // Without the machines that are slow, where others are left; that saves as much as the test says.
+  Blueprint plan(const Conditions& conditions, const std::string& serving) {
     ++plans_;
-    if (names.size() < least_) fail(ErrorCode::out_of_memory, "{} machines are too few", names.size());
-    const std::vector<std::string> order(names.begin(), names.end());
+    if (conditions.machines.size() < least_)
+      fail(ErrorCode::out_of_memory, "{} machines are too few", conditions.machines.size());
+    std::vector<std::string> order(conditions.machines.begin(), conditions.machines.end());
+    std::erase_if(order, [&](const std::string& name) { return conditions.slowness.contains(name); });
+    if (order.empty()) order.assign(conditions.machines.begin(), conditions.machines.end());
     const std::vector<Cut> cuts = find_cuts(graph_);
     const std::size_t count = std::min(order.size(), kSteps);
     Blueprint blueprint;
     for (std::size_t i = 0; i < count; ++i) {
       HeadStage stage;
       stage.name = "part" + std::to_string(i);
-      stage.replicas.push_back({order[i], "", 1});
+      stage.replicas.push_back({order[i], "", 1, expected_seconds_});
       stage.graph = extract_stage(graph_, cuts, i * kSteps / count, (i + 1) * kSteps / count);
       for (const Weight& weight : stage.graph.weights()) stage.hashes.push_back(content_hash(weight.data));
       blueprint.name += order[i] + " ";
       blueprint.stages.push_back(std::move(stage));
     }
+    if (!serving.empty() && serving != blueprint.name) blueprint.gain = gain_;
     return blueprint;
   }
 
@@ -196,7 +221,19 @@ class Recovery : public testing::Test {
     for (Sent& one : sent) expect_answer(std::move(one));
   }
 
+  // Requests one after another until the status is so; all have to be answered.
+  void ask_until(const std::function<bool(const PipelineStatus&)>& what, const char* said) {
+    const Deadline deadline(kLimit);
+    for (float x = 0; !what(supervisor_->status()); ++x) {
+      ASSERT_FALSE(deadline.passed()) << "not yet " << said;
+      expect_answer(send(x));
+    }
+  }
+
   static constexpr std::size_t kSteps = 4;
+  double expected_seconds_ = 0;  // of each stage; 0: not known
+  StragglerOptions stragglers_ = {.factor = 3, .runs = 4, .span = milliseconds(0), .pause = kLimit};
+  double gain_ = 0.5;
   TemporaryDirectory directory_;
   std::vector<std::string> classes_;
   Graph graph_;
@@ -363,6 +400,82 @@ TEST_F(Recovery, AMachineThatComesAndGoesDoesNotStopTheOthers) {
   for (Sent& one : sent) expect_answer(std::move(one));
   // Each time it goes it has to wait longer until it is taken back.
   EXPECT_LE(supervisor_->status().recovery->recoveries, 5U);
+}
+
+TEST_F(Recovery, AMachineThatBecomesSlowIsRelievedAndNoRequestIsLost) {
+  expected_seconds_ = 0.01;
+  start(3);
+  for (float x = 0; x < 20; ++x) expect_answer(send(x));
+  EXPECT_TRUE(supervisor_->status().recovery->slow.empty());
+  machines_[1].engine->milliseconds_more = 60;
+  ask_until([](const PipelineStatus& status) { return serves_on(status, 2); }, "without the slow machine");
+  wait_until([](const PipelineStatus& status) { return !status.recovery->last.empty(); }, "kept");
+  const PipelineStatus status = supervisor_->status();
+  ASSERT_TRUE(status.recovery->slow.contains("m1"));
+  EXPECT_GE(status.recovery->slow.at("m1"), 3);
+  EXPECT_EQ(status.recovery->recoveries, 0U);
+  EXPECT_EQ(status.recovery->replans, 1U);
+  EXPECT_EQ(status.requests_failed, 0U);
+  ASSERT_EQ(status.recovery->last.size(), 1U);
+  EXPECT_NE(status.recovery->last[0].reason.find("'m1' takes "), std::string::npos)
+      << status.recovery->last[0].reason;
+  EXPECT_EQ(status.recovery->last[0].seconds, 0);
+}
+
+TEST_F(Recovery, ASlowMachineKeepsItsWorkWhereNoPlanIsClearlyBetter) {
+  expected_seconds_ = 0.01;
+  gain_ = 0.1;
+  start(3);
+  machines_[1].engine->milliseconds_more = 60;
+  ask_until([](const PipelineStatus& status) { return status.recovery->slow.contains("m1"); }, "slow");
+  const int plans = plans_;
+  ask_until([&](const PipelineStatus& status) { return status.requests_answered > 60; }, "asked enough");
+  EXPECT_TRUE(serves_on(supervisor_->status(), 3));
+  EXPECT_EQ(supervisor_->status().recovery->replans, 0U);
+  EXPECT_LE(plans_, plans + 1) << "what was considered is considered again";
+}
+
+TEST_F(Recovery, AMachineThatWasSlowIsTriedAgain) {
+  expected_seconds_ = 0.01;
+  stragglers_.pause = milliseconds(1500);
+  start(3);
+  machines_[1].engine->milliseconds_more = 60;
+  ask_until([](const PipelineStatus& status) { return serves_on(status, 2); }, "without the slow machine");
+  machines_[1].engine->milliseconds_more = 0;
+  wait_for_stages(3);
+  EXPECT_TRUE(supervisor_->status().recovery->slow.empty());
+  under_load([] {});
+  wait_until([](const PipelineStatus& status) { return status.recovery->replans == 2; }, "planned twice");
+}
+
+TEST_F(Recovery, WhereAllMachinesAreSlowNoneIs) {
+  expected_seconds_ = 0.01;
+  start(3);
+  for (Machine& machine : machines_) machine.engine->milliseconds_more = 40;
+  for (float x = 0; x < 30; ++x) expect_answer(send(x));
+  EXPECT_TRUE(supervisor_->status().recovery->slow.empty());
+  EXPECT_EQ(supervisor_->status().recovery->replans, 0U);
+}
+
+TEST_F(Recovery, TheLastRecoveriesAreKept) {
+  start(3, "Brief");
+  under_load([&] { kill(1); });
+  wait_for_stages(2);
+  revive(1);
+  wait_for_stages(3);
+  wait_until([](const PipelineStatus& status) { return status.recovery->last.size() > 1; }, "kept");
+  const RecoveryStatus recovery = *supervisor_->status().recovery;
+  const lamina::Recovery& loss = recovery.last.front();
+  EXPECT_EQ(loss.lost, std::vector<std::string>{"m1"});
+  EXPECT_GT(loss.seconds, 0);
+  EXPECT_GT(loss.requests_resent, 0U);
+  EXPECT_NE(loss.reason, "");
+  EXPECT_LT(std::chrono::system_clock::now() - loss.when, kLimit);
+  EXPECT_EQ(recovery.last.back().reason, "'m1' is there again");
+  EXPECT_EQ(recovery.last.back().seconds, 0);
+  double seconds = 0;
+  for (const lamina::Recovery& one : recovery.last) seconds += one.seconds;
+  EXPECT_DOUBLE_EQ(recovery.seconds, seconds);
 }
 
 TEST_F(Recovery, CancelledAndLateRequestsAreAnsweredDuringARecovery) {

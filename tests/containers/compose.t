@@ -22,6 +22,7 @@ Packed with everything it needs:
   wrote parcel: 2 workers, * MiB; start it with 'lamina deploy parcel --target compose' (glob)
   $ ls -A parcel
   .env
+  benchmark.json
   docker-compose.yml
   image.tar
   manifest.json
@@ -30,6 +31,7 @@ Packed with everything it needs:
   weights.safetensors
   $ cmp cut/weights.safetensors parcel/weights.safetensors
   $ jq -r '.files | keys[]' parcel/manifest.json
+  benchmark.json
   docker-compose.yml
   image.tar
   model.json
@@ -176,6 +178,29 @@ With certificates nobody is heard who has none, inside and outside:
   $ docker exec sealed_head_1 /usr/bin/lamina health --tls
   ready
   $ lamina clean sealed
+  removed 1 deployment
+  $ docker image rm lamina:0.1.0 >/dev/null && docker_state | diff before -
+
+A worker that is gone for good is done without, as long as the others have room:
+
+  $ docker load -qi parcel/image.tar >/dev/null
+  $ cp -r cut free && jq '.demands.constraints = ""' cut/plan.json >free/plan.json
+  $ lamina bundle free -o spare >/dev/null
+  $ lamina deploy spare --target compose
+  deployment spare serves on port 8765; end it with 'lamina clean spare'
+  $ docker stop -t 1 spare_desk_1 >/dev/null
+  $ for i in $(seq 100); do [ "$(curl -s localhost:8765/status | jq -c '[.ready, .recovery.state, .recovery.lost]')" = '[true,"serving",["desk"]]' ] && break; sleep 0.1; done
+  $ curl -s localhost:8765/status | jq -c '[.ready, [.stages[].worker], .recovery.recoveries, .recovery.last[0].lost]'
+  [true,["pi"],1,["desk"]]
+  $ curl -s --data-binary @in.npy localhost:8765/input -o served.npy && "$PYTHON" "$CASES/../cli/same.py" served.npy keras.npy
+  same
+  $ docker start spare_desk_1 >/dev/null
+  $ for i in $(seq 200); do [ "$(curl -s localhost:8765/status | jq -c '[.stages[].worker]')" = '["pi","desk"]' ] && break; sleep 0.1; done
+  $ curl -s --data-binary @in.npy localhost:8765/input -o served.npy && "$PYTHON" "$CASES/../cli/same.py" served.npy keras.npy
+  same
+  $ curl -s localhost:8765/status | jq -c '[[.stages[].worker], .recovery.lost, .recovery.last[-1].reason]'
+  [["pi","desk"],[],"'desk' is there again"]
+  $ lamina clean spare
   removed 1 deployment
   $ docker image rm lamina:0.1.0 >/dev/null && docker_state | diff before -
 

@@ -6,6 +6,7 @@
 #include "base/sha256.h"
 #include "deploy/container_record.h"
 #include "plan/plan_file.h"
+#include "profile/benchmark.h"
 
 #include <functional>
 
@@ -65,6 +66,66 @@ TEST_F(Bundles, HoldUsedDevicesWithoutTheirAddresses) {
   EXPECT_EQ(plan.devices[0].address, "");
   // Others than the owner read it: containers run as another user.
   EXPECT_EQ(std::filesystem::status(path()).permissions(), static_cast<std::filesystem::perms>(0755));
+}
+
+Benchmark benchmark_of(const Plan& plan) {
+  const std::size_t count = plan.devices.size();
+  Benchmark benchmark;
+  benchmark.model = plan.model;
+  benchmark.model_hash = plan.model_hash;
+  benchmark.engine = "fake 1";
+  benchmark.devices = plan.devices;
+  benchmark.pieces = {{"all", 0, 1, 100}};
+  benchmark.cut_bytes = {100, 50};
+  benchmark.wake.resize(count);
+  benchmark.fusion.resize(count, 1);
+  benchmark.steady_fusion.resize(count, 1);
+  benchmark.measurements.resize(count, {{PieceTime{0.1, 0.1, 0.1, 10, 100, 0.1}, ""}});
+  benchmark.links.resize(count, std::vector<Link>(count, {1e-5, 1e-5, 1e-5, 1e9}));
+  benchmark.messages.resize(count);
+  benchmark.formats.resize(count);
+  return benchmark;
+}
+
+TEST_F(Bundles, CarryWhatIsNeededToPlanAnew) {
+  const std::filesystem::path source = directory_.path() / "cut";
+  std::filesystem::create_directory(source);
+  write_file(source / "probe.npy", "an input");
+  Plan plan = plan_for({"pi", "desk"});
+  plan.devices.front().address = "10.0.0.7:7070";
+  plan.demands.calibration = {(source / "probe.npy").string()};
+  save_benchmark(source, benchmark_of(plan));
+  write_bundle(path(),
+               [&](const std::filesystem::path& place) {
+                 EXPECT_EQ(put_measurements(source, place, plan), "");
+                 return plan;
+               },
+               {});
+  check_bundle(path());
+  const Benchmark carried = load_benchmark(path());
+  EXPECT_EQ(carried.devices.at(0).name, "pi");
+  EXPECT_EQ(carried.devices.at(0).address, "");
+  EXPECT_EQ(load_plan(path()).demands.calibration, std::vector<std::string>{"calibration1.npy"});
+  EXPECT_EQ(read_file(path() / "calibration1.npy", 100), "an input");
+  write_file(path() / "benchmark.json", "{}");
+  EXPECT_NE(message_of([&] { check_bundle(path()); }).find("'benchmark.json' is not the file"),
+            std::string::npos);
+}
+
+TEST_F(Bundles, CarryNoMeasurementsThatAreOfNoUse) {
+  const std::filesystem::path source = directory_.path() / "cut";
+  const std::filesystem::path place = directory_.path() / "place";
+  std::filesystem::create_directory(source);
+  std::filesystem::create_directory(place);
+  Plan plan = plan_for({"pi"});
+  EXPECT_NE(put_measurements(source, place, plan).find("has no benchmark.json"), std::string::npos);
+  save_benchmark(source, benchmark_of(plan));
+  plan.demands.calibration = {"/nowhere/probe.npy"};
+  EXPECT_NE(put_measurements(source, place, plan).find("'/nowhere/probe.npy'"), std::string::npos);
+  plan.demands.calibration.clear();
+  plan.model_hash = std::string(64, 'b');
+  EXPECT_NE(put_measurements(source, place, plan).find("is of another model"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::is_empty(place));
 }
 
 TEST_F(Bundles, NameTheFileThatWasAlteredOrIsMissing) {

@@ -42,9 +42,20 @@ pid_t start_sleeper() {
 TEST_F(Records, ComeBackAsTheyWere) {
   DeploymentRecord record = make();
   record.processes = {{"head", ::getpid(), process_start_time(::getpid())}, {"vm4", 123456, 7}};
+  record.recoveries.push_back({std::chrono::system_clock::time_point(std::chrono::seconds(1'800'000'000)),
+                               "'vm4' is gone",
+                               {"vm4"},
+                               0.25,
+                               7});
   save_record(record);
   const std::vector<DeploymentRecord> found = list_records();
   ASSERT_EQ(found.size(), 1U);
+  ASSERT_EQ(found[0].recoveries.size(), 1U);
+  EXPECT_EQ(found[0].recoveries[0].when, record.recoveries[0].when);
+  EXPECT_EQ(found[0].recoveries[0].reason, "'vm4' is gone");
+  EXPECT_EQ(found[0].recoveries[0].lost, std::vector<std::string>{"vm4"});
+  EXPECT_EQ(found[0].recoveries[0].seconds, 0.25);
+  EXPECT_EQ(found[0].recoveries[0].requests_resent, 7U);
   EXPECT_EQ(found[0].id, record.id);
   EXPECT_EQ(found[0].model_directory, record.model_directory);
   EXPECT_EQ(found[0].port, 8765);

@@ -56,13 +56,19 @@ TEST(Plans, KeepWhatWasMeasured) {
   Plan plan = example();
   plan.measured = {0.31, 0.16};
   plan.stages[0].measured_seconds = 0.11;
+  plan.stages[1].replicas[1].seconds = 0.25;
   const Plan read = plan_from_json(to_json(plan), "plan.json");
   ASSERT_TRUE(read.measured);
   EXPECT_EQ(read.measured->latency, 0.31);
   EXPECT_EQ(read.measured->period, 0.16);
   EXPECT_EQ(read.stages[0].measured_seconds, 0.11);
   EXPECT_FALSE(read.stages[1].measured_seconds);
+  EXPECT_EQ(read.stages[1].replicas[1].seconds, 0.25);
   Json json = to_json(plan);
+  for (Json& stage : json["stages"]) {
+    for (Json& replica : stage["replicas"]) replica.erase("seconds");
+  }
+  EXPECT_EQ(plan_from_json(json, "plan.json").stages[1].replicas[1].seconds, 0);
   json["measured"]["period"] = -1;
   EXPECT_THROW(plan_from_json(json, "plan.json"), Error);
 }

@@ -207,6 +207,38 @@ TEST_F(HttpServerTest, MetricsCountRequestsByPathAndCode) {
   EXPECT_TRUE(has("lamina_http_received_bytes_total " + bytes)) << fetch(port, get("/metrics")).body;
 }
 
+TEST_F(HttpServerTest, StatusAndMetricsShowRecoveriesAndSlowMachines) {
+  start();
+  orchestrator.set_state([](PipelineStatus& status) {
+    RecoveryStatus recovery;
+    recovery.recoveries = 2;
+    recovery.last_seconds = 0.5;
+    recovery.seconds = 1.25;
+    recovery.requests_resent = 9;
+    recovery.slow = {{"pc5", 4.5}};
+    recovery.state = "serving";
+    recovery.last.push_back({std::chrono::system_clock::time_point(std::chrono::seconds(1'800'000'000)),
+                             "'vm4' is gone",
+                             {"vm4"},
+                             0.5,
+                             7});
+    status.recovery = recovery;
+  });
+  const std::string text = fetch(port, get("/metrics")).body;
+  for (const char* line :
+       {"lamina_recoveries_total 2\n", "# TYPE lamina_recovery_seconds_total counter\n",
+        "lamina_recovery_seconds_total 1.25\n", "lamina_machine_slowness{worker=\"pc5\"} 4.5\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  }
+  const Json status = Json::parse(fetch(port, get("/status")).body);
+  EXPECT_EQ(status["recovery"]["slow"], Json({{"pc5", 4.5}}));
+  EXPECT_EQ(status["recovery"]["last"], Json::array({{{"time", 1.8e9},
+                                                      {"reason", "'vm4' is gone"},
+                                                      {"lost", {"vm4"}},
+                                                      {"seconds", 0.5},
+                                                      {"requests_resent", 7}}}));
+}
+
 TEST_F(HttpServerTest, MetricsShowTheSizesOfBatchesWhereRequestsAreJoined) {
   start();
   EXPECT_EQ(fetch(port, get("/metrics")).body.find("lamina_batch_rows"), std::string::npos);

@@ -1,0 +1,67 @@
+#include "cluster/machines.h"
+
+#include "base/log.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace lamina {
+
+namespace {
+
+constexpr std::chrono::seconds kFirstLook{10};
+
+}  // namespace
+
+Machines::Machines(const std::vector<std::string>& names, Membership::Find find, MembershipOptions options,
+                   StragglerOptions stragglers, std::function<void()> changed)
+    : stragglers_(stragglers), membership_(names, std::move(find), std::move(options), std::move(changed)) {}
+
+void Machines::wait_for_first_look() { membership_.wait_for_first_look(kFirstLook); }
+
+bool Machines::note_run(const std::string& name, double seconds, double expected) {
+  const std::optional<double> times = stragglers_.note(name, seconds, expected, Clock::now());
+  if (times) spdlog::warn("machine '{}' takes {:.1f} times as long as planned", name, *times);
+  return times.has_value();
+}
+
+std::set<std::string> Machines::count_failures() {
+  for (const std::string& name : membership_.absent()) {
+    if (known_present_.erase(name) > 0) trust_.note_failure(name, Clock::now());
+  }
+  known_present_ = membership_.present();
+  return known_present_;
+}
+
+void Machines::find_out(const std::set<std::string>& used, const std::string& suspect) {
+  if (!suspect.empty() && membership_.look(suspect)) trust_.note_blip(suspect, Clock::now());
+  for (const std::string& name : used) {
+    if (name != suspect) membership_.look(name);
+  }
+}
+
+bool Machines::note_refusal(const std::string& name) {
+  if (!membership_.look(name)) return false;
+  trust_.note_refusal(name, Clock::now());
+  return true;
+}
+
+Conditions Machines::conditions() {
+  Conditions conditions;
+  const Clock::time_point now = Clock::now();
+  for (const std::string& name : membership_.present()) {
+    if (trust_.is_trusted(name, now)) conditions.machines.insert(name);
+  }
+  conditions.slowness = stragglers_.slow(now);
+  return conditions;
+}
+
+std::optional<Clock::time_point> Machines::next_change(Clock::time_point now) const {
+  const std::optional<Clock::time_point> trusted = trust_.next_change(now);
+  const std::optional<Clock::time_point> tried = stragglers_.next_change(now);
+  if (!trusted || !tried) return trusted ? trusted : tried;
+  return std::min(*trusted, *tried);
+}
+
+}  // namespace lamina

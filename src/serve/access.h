@@ -6,11 +6,11 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/rate_limit.h"
 #include "base/watched.h"
 #include "cluster/revocation.h"
 #include "serve/http_options.h"
 #include "serve/https.h"
-#include "base/rate_limit.h"
 #include "serve/reply.h"
 #include "serve/tokens.h"
 

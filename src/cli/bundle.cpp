@@ -8,11 +8,13 @@
 #include "cli/steps.h"
 #include "deploy/image.h"
 #include "plan/plan_file.h"
+#include "serve/tokens.h"
 
 #include <cstdio>
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 namespace lamina::cli {
 
@@ -26,6 +28,8 @@ struct Options {
   std::string engine = "openvino";
   bool tar = false;
   bool tls = false;
+  bool auth = false;
+  std::string tokens;
 };
 
 // Puts the sliced model into `directory`. A plan holds for a model.json to the byte, so one that is sliced
@@ -40,6 +44,7 @@ Plan put_model(const Options& options, const std::filesystem::path& directory) {
     save_sliced_model(directory, slice_model(options.model.load()));
   }
   const SlicedModel model = load_sliced_model(directory);
+  check_weights(directory, model);
   const std::string hash = hash_of_model(directory);
   const std::filesystem::path beside = source / "plan.json";
   if (options.plan.empty() && !std::filesystem::exists(beside)) return plan_for_one_worker(model, hash);
@@ -62,6 +67,12 @@ void bundle(const Options& options) {
   made.compose.name =
       project_name(std::filesystem::absolute(options.directory).lexically_normal().filename());
   made.compose.tls = options.tls;
+  made.compose.auth = options.auth || !options.tokens.empty();
+  // Root's images run as nobody in particular; everybody else's as themselves, who can read their secrets.
+  const unsigned user = ::geteuid();
+  if (user != 0) made.compose.user = fmt::format("{}:{}", user, ::getegid());
+  if (!options.tokens.empty()) load_tokens(options.tokens);
+  made.tokens = options.tokens;
   if (options.tar) {
     made.write_image = [&options](const std::filesystem::path& path) {
       write_image(path, describe_image(find_runtime_files(options.engine), options.image, LAMINA_VERSION));
@@ -96,6 +107,11 @@ void add_bundle(CLI::App& app) {
       "--tls", options->tls,
       "TLS between the containers and for clients, with what 'lamina cert' makes in the directory's "
       "folder secrets");
+  command->add_flag(
+      "--auth", options->auth,
+      "clients must show a token, as in 'deploy --auth'; they are expected in secrets/tokens, which "
+      "is nobody's but the containers' and no part of the bundle");
+  command->add_option("--tokens", options->tokens, "the same, and puts this file there (mode 0400)");
   command->callback([options] { bundle(*options); });
 }
 

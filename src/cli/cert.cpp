@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cluster/certificates.h"
+#include "cluster/revocation.h"
 
 #include <array>
 #include <cstdio>
@@ -22,6 +23,7 @@ struct Options {
   std::vector<std::string> processes;
   std::vector<std::string> clients;
   std::vector<std::string> hosts;
+  std::vector<std::string> revoked;
   int days = 365;
 };
 
@@ -42,7 +44,17 @@ void expect_absent(const std::filesystem::path& directory, const std::string& na
   }
 }
 
+void revoke(const Options& options) {
+  for (const std::string& name : options.revoked) revoke_certificate(options.directory, name);
+  std::printf("%s: give it to every machine that should heed it, beside authority.pem\n",
+              certificate_files(options.directory, "authority").revoked.c_str());
+}
+
 void run(const Options& options) {
+  if (!options.revoked.empty()) {
+    revoke(options);
+    return;
+  }
   std::vector<std::string> hosts = own_hosts();
   hosts.insert(hosts.end(), options.hosts.begin(), options.hosts.end());
   std::vector<CertificateRequest> requests;
@@ -85,6 +97,14 @@ void add_cert(CLI::App& app) {
   command->add_option("--days", options->days, "how long they last")
       ->capture_default_str()
       ->check(CLI::Range(1, 3650));
+  command
+      ->add_option(
+          "--revoke", options->revoked,
+          "take back the certificate NAME.pem of DIR: adds it to DIR/revoked.pem, which processes read "
+          "again by themselves")
+      ->excludes("--client")
+      ->excludes("--process")
+      ->excludes("--host");
   command->callback([options] { run(*options); });
 }
 

@@ -105,9 +105,11 @@ void serve(const Options& options) {
   const EndSignals signals;
   start_logging("head", "info");
   keep_freed_memory();
-  if (is_bundle(options.directory)) check_bundle(options.directory);
+  // A bundle's weights were checked when it was packed; since then they have one hash.
+  const bool bundle = is_bundle(options.directory);
+  if (bundle) check_bundle(options.directory);
   const SlicedModel model = load_sliced_model(options.directory);
-  check_weights(options.directory, model);
+  if (!bundle) check_weights(options.directory, model);
   Plan plan = load_plan(options.directory);
   place_workers(plan, options.workers);
   const std::optional<DeploymentRecord> interrupted = take_up_interrupted(options.directory);
@@ -185,8 +187,10 @@ std::map<std::string, std::string> given_parameters(const CLI::App& command) {
        {std::pair{"--host", "LAMINA_HOST"}, std::pair{"--port", "LAMINA_PORT"},
         std::pair{"--precision", "LAMINA_PRECISION"}, std::pair{"--timeout", "LAMINA_TIMEOUT"},
         std::pair{"--max-in-flight", "LAMINA_MAX_IN_FLIGHT"},
-        std::pair{"--batch-limit", "LAMINA_BATCH_LIMIT"},
-        std::pair{"--batch-window", "LAMINA_BATCH_WINDOW"}}) {
+        std::pair{"--batch-limit", "LAMINA_BATCH_LIMIT"}, std::pair{"--batch-window", "LAMINA_BATCH_WINDOW"},
+        std::pair{"--max-rate", "LAMINA_MAX_RATE"}, std::pair{"--max-body", "LAMINA_MAX_BODY"},
+        std::pair{"--max-connections", "LAMINA_MAX_CONNECTIONS"},
+        std::pair{"--max-connections-per-address", "LAMINA_MAX_CONNECTIONS_PER_ADDRESS"}}) {
     if (command.count(option) > 0) given[parameter] = command[option]->as<std::string>();
   }
   return given;

@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "serve/access.h"
 
 #include <algorithm>
 
@@ -17,22 +16,29 @@ void HttpArguments::add_to(CLI::App& command) {
   auto* kept = command.add_option("--http-key", key, "PEM key of that certificate");
   shown->needs(https)->needs(kept);
   kept->needs(shown);
-  command.add_option("--auth", tokens,
-                     "a file of tokens, one a line: who asks must show one, 'Authorization: Bearer TOKEN'");
+  command.add_option(
+      "--auth", tokens,
+      "a file of tokens, one a line: who asks must show one, 'Authorization: Bearer TOKEN'; behind a "
+      "token may stand 'predict' or 'watch' where it is for that alone. Read again when it changes");
   command
       .add_flag("--auth-certificates", certificates,
                 "who asks may show a client's certificate ('lamina cert DIR --client NAME') instead")
       ->needs(https);
   command.add_option("--max-rate", rate, "requests a second of one client; 0 for no limit")
+      ->envname("LAMINA_MAX_RATE")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--max-body", max_body, "largest body of a request")->capture_default_str();
+  command.add_option("--max-body", max_body, "largest body of a request")
+      ->envname("LAMINA_MAX_BODY")
+      ->capture_default_str();
   command.add_option("--max-connections", max_connections, "open at once; more are refused")
+      ->envname("LAMINA_MAX_CONNECTIONS")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
   command
       .add_option("--max-connections-per-address", max_connections_per_address,
                   "the same of one address, so that none can take all")
+      ->envname("LAMINA_MAX_CONNECTIONS_PER_ADDRESS")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
 }
@@ -51,12 +57,13 @@ HttpOptions HttpArguments::options(const TlsFiles& process) const {
   }
   if (certificates) {
     options.tls.authority = process.authority;
+    options.tls.revoked = process.revoked;
     if (process.authority.empty()) {
       fail(ErrorCode::invalid_argument,
            "--auth-certificates needs the authority that signed them: --certificates DIR or --tls-ca");
     }
   }
-  if (!tokens.empty()) options.tokens = load_tokens(tokens);
+  options.tokens = tokens;
   options.max_requests_per_second = rate;
   options.max_body_bytes = parse_bytes(max_body, "--max-body");
   options.max_buffered_bytes = std::max(options.max_buffered_bytes, 2 * options.max_body_bytes);

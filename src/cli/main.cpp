@@ -1,4 +1,5 @@
 // lamina: from a Keras model on a laptop to a set of unequal machines and back.
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "cli/commands.h"
 
@@ -39,6 +40,7 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   // What gRPC writes of its own doubles our errors; who looks into it asks for it.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
+  lamina::allow_most_descriptors();
   CLI::App app{"Takes a Keras model from a file on a laptop to a set of unequal machines and back.",
                "lamina"};
   app.set_version_flag("--version", "lamina " LAMINA_VERSION);

@@ -1,7 +1,5 @@
 #include "cluster/answer_port.h"
 
-#include "cluster/listener.h"
-
 #include <chrono>
 #include <utility>
 
@@ -9,14 +7,12 @@ namespace lamina {
 
 AnswerPort::AnswerPort(const std::string& listen, const TlsFiles& tls, std::uint64_t max_frame_bytes)
     : data_([this](Frame frame) { receive(std::move(frame)); }, max_frame_bytes) {
-  Listener listener = listen_at(listen, tls, max_frame_bytes, {&data_}, "the head");
-  server_ = std::move(listener.server);
-  address_ = std::move(listener.address);
+  listener_ = listen_at(listen, tls, max_frame_bytes, {&data_}, "the head");
 }
 
 AnswerPort::~AnswerPort() {
-  server_->Shutdown(std::chrono::system_clock::now());
-  server_->Wait();
+  listener_.server->Shutdown(std::chrono::system_clock::now());
+  listener_.server->Wait();
 }
 
 void AnswerPort::open(std::uint64_t pipeline, Receive receive) {

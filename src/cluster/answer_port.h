@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cluster/data_path.h"
+#include "cluster/listener.h"
 #include "cluster/security.h"
 
 #include <cstdint>
@@ -11,8 +12,6 @@
 #include <mutex>
 #include <shared_mutex>
 #include <string>
-
-#include <grpcpp/server.h>
 
 namespace lamina {
 
@@ -27,7 +26,7 @@ class AnswerPort {
   AnswerPort(const AnswerPort&) = delete;
   AnswerPort& operator=(const AnswerPort&) = delete;
 
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return listener_.address; }
 
   // Frames of this pipeline go to `receive`, from several threads. Those of others are dropped.
   void open(std::uint64_t pipeline, Receive receive);
@@ -45,8 +44,7 @@ class AnswerPort {
   std::mutex mutex_;
   std::map<std::uint64_t, std::shared_ptr<Subscriber>> subscribers_;  // guarded by mutex_
   DataService data_;
-  std::string address_;
-  std::unique_ptr<grpc::Server> server_;
+  Listener listener_;
 };
 
 }  // namespace lamina

@@ -2,23 +2,16 @@
 
 #include "base/descriptor.h"
 #include "base/error.h"
-#include "base/file.h"
+#include "cluster/openssl.h"
 
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <memory>
-#include <span>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <openssl/bn.h>
 #include <openssl/ec.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,7 +19,6 @@ namespace lamina {
 
 namespace {
 
-constexpr std::uint64_t kMaxPem = 1U << 20U;
 constexpr int kAuthorityDays = 3650;
 constexpr long kSecondsADay = 24L * 60 * 60;
 // Clocks of machines differ: a new certificate holds a little before it was made.
@@ -34,28 +26,7 @@ constexpr long kClockSkew = 60L * 60;
 constexpr int kSerialBits = 127;
 constexpr std::size_t kMaxName = 60;  // RFC 5280 allows a common name 64
 
-template <auto function>
-struct Free {
-  template <typename T>
-  void operator()(T* thing) const {
-    function(thing);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Free<X509_EXTENSION_free>>;
-using Number = std::unique_ptr<BIGNUM, Free<BN_free>>;
-
-void expect(bool good, const char* what) {
-  if (!good) fail(ErrorCode::internal, "can't {}: {}", what, ERR_error_string(ERR_get_error(), nullptr));
-}
-
-std::string text_of(BIO* bio) {
-  char* bytes = nullptr;
-  const long size = BIO_get_mem_data(bio, &bytes);
-  return {bytes, static_cast<std::size_t>(size)};
-}
+using namespace openssl;
 
 std::string pem_of(X509* certificate) {
   const Bio bio(BIO_new(BIO_s_mem()));
@@ -181,17 +152,11 @@ void write_all_new(const std::vector<NewFile>& files) {
   }
 }
 
-Bio open_pem(const std::filesystem::path& path) {
-  const std::string text = read_file(path, kMaxPem);
-  Bio bio(BIO_new(BIO_s_mem()));
-  expect(bio && BIO_write(bio.get(), text.data(), static_cast<int>(text.size())) >= 0, "read a file");
-  return bio;
-}
-
 }  // namespace
 
 TlsFiles certificate_files(const std::filesystem::path& directory, const std::string& name) {
-  return {directory / "authority.pem", directory / (name + ".pem"), directory / (name + ".key")};
+  return {directory / "authority.pem", directory / (name + ".pem"), directory / (name + ".key"),
+          directory / "revoked.pem"};
 }
 
 void create_authority(const std::filesystem::path& directory) {
@@ -213,28 +178,23 @@ void create_authority(const std::filesystem::path& directory) {
 void create_certificates(const std::filesystem::path& directory,
                          const std::vector<CertificateRequest>& requests, int days) {
   const TlsFiles authority = certificate_files(directory, "authority");
-  const Certificate issuer(
-      PEM_read_bio_X509(open_pem(authority.certificate).get(), nullptr, nullptr, nullptr));
-  const Key issuer_key(PEM_read_bio_PrivateKey(open_pem(authority.key).get(), nullptr, nullptr, nullptr));
-  if (!issuer || !issuer_key || X509_check_private_key(issuer.get(), issuer_key.get()) != 1) {
-    fail(ErrorCode::corrupt, "'{}' and '{}' are no certificate and its key", authority.certificate.string(),
-         authority.key.string());
-  }
+  const Signer issuer = load_signer(authority.certificate, authority.key);
   std::vector<NewFile> files;
   for (const CertificateRequest& request : requests) {
     check_name(request.name);
     const bool process = request.holder == CertificateHolder::process;
     const Key key = new_key();
     const Certificate made = new_certificate(key.get(), request.name, process ? "process" : "client", days);
-    X509_set_issuer_name(made.get(), X509_get_subject_name(issuer.get()));
-    add_extension(made.get(), issuer.get(), NID_basic_constraints, "critical,CA:FALSE");
-    add_extension(made.get(), issuer.get(), NID_key_usage, "critical,digitalSignature");
-    add_extension(made.get(), issuer.get(), NID_ext_key_usage,
+    X509_set_issuer_name(made.get(), X509_get_subject_name(issuer.certificate.get()));
+    add_extension(made.get(), issuer.certificate.get(), NID_basic_constraints, "critical,CA:FALSE");
+    add_extension(made.get(), issuer.certificate.get(), NID_key_usage, "critical,digitalSignature");
+    add_extension(made.get(), issuer.certificate.get(), NID_ext_key_usage,
                   process ? "serverAuth,clientAuth" : "clientAuth");
-    add_extension(made.get(), issuer.get(), NID_subject_key_identifier, "hash");
-    add_extension(made.get(), issuer.get(), NID_authority_key_identifier, "keyid:always");
-    if (process) add_extension(made.get(), issuer.get(), NID_subject_alt_name, alternative_names(request));
-    sign(made.get(), issuer_key.get());
+    add_extension(made.get(), issuer.certificate.get(), NID_subject_key_identifier, "hash");
+    add_extension(made.get(), issuer.certificate.get(), NID_authority_key_identifier, "keyid:always");
+    if (process)
+      add_extension(made.get(), issuer.certificate.get(), NID_subject_alt_name, alternative_names(request));
+    sign(made.get(), issuer.key.get());
     for (NewFile& file : files_of(certificate_files(directory, request.name), made.get(), key.get())) {
       files.push_back(std::move(file));
     }

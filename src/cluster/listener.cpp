@@ -18,13 +18,12 @@ Listener listen_at(const std::string& address, const TlsFiles& tls, std::uint64_
                    std::initializer_list<grpc::Service*> services, const std::string& who) {
   expect_protected(address, tls, who + " can't listen on");
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(address, server_credentials(tls), &port);
+  using Connections = grpc::experimental::ExternalConnectionAcceptor;
+  const std::shared_ptr<Connections> connections = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, server_credentials(tls));
   builder.SetMaxReceiveMessageSize(
       static_cast<int>(std::min<std::uint64_t>(max_message_bytes, std::numeric_limits<int>::max())));
   builder.SetMaxSendMessageSize(-1);
-  // An address that another process listens on is an error, not a second listener.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // Who never ends the handshake holds a connection no longer than this.
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMilliseconds);
   // A connection whose other end vanished without a word is not kept for ever.
@@ -35,11 +34,20 @@ Listener listen_at(const std::string& address, const TlsFiles& tls, std::uint64_
   // The other end may ask as often as it likes whether this one is there.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   for (grpc::Service* service : services) builder.RegisterService(service);
-  Listener listener{builder.BuildAndStart(), ""};
-  if (!listener.server || port == 0) {
-    fail(ErrorCode::unavailable, "{} can't listen on '{}'; is the port in use?", who, address);
+  Listener listener;
+  try {
+    listener.acceptor = std::make_unique<Acceptor>(address, [connections](int socket) {
+      Connections::NewConnectionParameters connection;
+      connection.fd = socket;
+      connections->HandleNewConnection(&connection);
+    });
+  } catch (const Error& error) {
+    fail(ErrorCode::unavailable, "{} can't listen on {}", who, error.what());
   }
-  listener.address = address.substr(0, address.rfind(':') + 1) + std::to_string(port);
+  listener.server = builder.BuildAndStart();
+  if (!listener.server) fail(ErrorCode::unavailable, "{} can't serve at '{}'", who, address);
+  listener.acceptor->start();
+  listener.address = address.substr(0, address.rfind(':') + 1) + std::to_string(listener.acceptor->port());
   return listener;
 }
 

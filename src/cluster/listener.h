@@ -1,6 +1,7 @@
 // Listening for other processes, as head and workers do.
 #pragma once
 
+#include "cluster/acceptor.h"
 #include "cluster/security.h"
 
 #include <cstdint>
@@ -15,7 +16,8 @@ namespace lamina {
 
 struct Listener {
   std::unique_ptr<grpc::Server> server;
-  std::string address;  // host:port that others reach it at
+  std::string address;                 // host:port that others reach it at
+  std::unique_ptr<Acceptor> acceptor;  // gives the server its connections; ends before it
 };
 
 // Serves at `address` (port 0: any that is free) until the server is shut down; the services must outlive it.

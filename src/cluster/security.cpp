@@ -2,13 +2,20 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "cluster/revocation.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/auth_context.h>
 #include <grpcpp/security/auth_metadata_processor.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_certificate_verifier.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <grpcpp/support/channel_arguments.h>
 #include <netinet/in.h>
 
@@ -35,20 +42,57 @@ std::string host_of(std::string_view address) {
   return std::string(host);
 }
 
-// TLS has checked who signed the caller's certificate, this checks whom it was made out to.
+// Nothing where there is no place for a list.
+std::shared_ptr<RevokedCertificates> revoked_of(const TlsFiles& files) {
+  if (files.revoked.empty()) return nullptr;
+  return std::make_shared<RevokedCertificates>(files.authority, files.revoked);
+}
+
+std::string_view view(const grpc::string_ref& text) { return {text.data(), text.size()}; }
+
+// TLS has checked who signed the caller's certificate, this checks whom it was made out to and that it was
+// not taken back: at each call, whenever the connection was made.
 class ProcessesOnly final : public grpc::AuthMetadataProcessor {
  public:
+  explicit ProcessesOnly(std::shared_ptr<RevokedCertificates> revoked) : revoked_(std::move(revoked)) {}
   bool IsBlocking() const override { return false; }
   grpc::Status Process(const InputMetadata&, grpc::AuthContext* context, OutputMetadata*,
                        OutputMetadata*) override {
     const auto names = context->FindPropertyValues(GRPC_X509_SAN_PROPERTY_NAME);
-    const bool process = std::any_of(names.begin(), names.end(), [](const grpc::string_ref& name) {
-      return std::string_view(name.data(), name.size()) == kProcessName;
-    });
+    const bool process =
+        std::any_of(names.begin(), names.end(), [](const auto& name) { return view(name) == kProcessName; });
+    const auto shown = context->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+    if (process && revoked_ && (shown.empty() || revoked_->contains_pem(view(shown.front()))))
+      return {grpc::StatusCode::PERMISSION_DENIED, "the certificate shown was taken back"};
     if (process) return grpc::Status::OK;
     return {grpc::StatusCode::PERMISSION_DENIED,
             fmt::format("the certificate shown is no process's: it is not made out to '{}'", kProcessName)};
   }
+
+ private:
+  const std::shared_ptr<RevokedCertificates> revoked_;
+};
+
+// The same of whom is called: at each handshake, after TLS has checked the signature.
+class ProcessVerifier final : public grpc::experimental::ExternalCertificateVerifier {
+ public:
+  explicit ProcessVerifier(std::shared_ptr<RevokedCertificates> revoked) : revoked_(std::move(revoked)) {}
+  bool Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
+              std::function<void(grpc::Status)> /*later*/, grpc::Status* status) override {
+    const auto names = request->dns_names();
+    const bool process =
+        std::any_of(names.begin(), names.end(), [](const auto& name) { return view(name) == kProcessName; });
+    if (!process) {
+      *status = {grpc::StatusCode::UNAUTHENTICATED, "the certificate shown is no process's"};
+    } else if (revoked_ && revoked_->contains_pem(view(request->peer_cert()))) {
+      *status = {grpc::StatusCode::UNAUTHENTICATED, "the certificate shown was taken back"};
+    }
+    return true;
+  }
+  void Cancel(grpc::experimental::TlsCustomVerificationCheckRequest* /*request*/) override {}
+
+ private:
+  const std::shared_ptr<RevokedCertificates> revoked_;
 };
 
 }  // namespace
@@ -80,14 +124,25 @@ std::shared_ptr<grpc::ServerCredentials> server_credentials(const TlsFiles& file
   options.pem_key_cert_pairs.push_back(
       {read_pem(files.key, "key"), read_pem(files.certificate, "certificate")});
   std::shared_ptr<grpc::ServerCredentials> credentials = grpc::SslServerCredentials(options);
-  credentials->SetAuthMetadataProcessor(std::make_shared<ProcessesOnly>());
+  credentials->SetAuthMetadataProcessor(std::make_shared<ProcessesOnly>(revoked_of(files)));
   return credentials;
 }
 
 std::shared_ptr<grpc::ChannelCredentials> channel_credentials(const TlsFiles& files) {
   if (!files.enabled()) return grpc::InsecureChannelCredentials();
-  return grpc::SslCredentials({read_pem(files.authority, "authority"), read_pem(files.key, "key"),
-                               read_pem(files.certificate, "certificate")});
+  namespace tls = grpc::experimental;
+  const std::vector<tls::IdentityKeyCertPair> own = {
+      {read_pem(files.key, "key"), read_pem(files.certificate, "certificate")}};
+  tls::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(
+      std::make_shared<tls::StaticDataCertificateProvider>(read_pem(files.authority, "authority"), own));
+  options.watch_root_certs();
+  options.watch_identity_key_cert_pairs();
+  // All processes have one name, whatever their address.
+  options.set_check_call_host(false);
+  options.set_certificate_verifier(
+      tls::ExternalCertificateVerifier::Create<ProcessVerifier>(revoked_of(files)));
+  return tls::TlsCredentials(options);
 }
 
 std::shared_ptr<grpc::Channel> open_channel(const std::string& address, const TlsFiles& files,

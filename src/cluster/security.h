@@ -22,7 +22,8 @@ struct TlsFiles {
   std::filesystem::path authority;
   std::filesystem::path certificate;
   std::filesystem::path key;
-  bool insecure = false;  // other machines may be talked to without TLS, too
+  std::filesystem::path revoked = {};  // those that the authority took back; need not be there
+  bool insecure = false;               // other machines may be talked to without TLS, too
   bool enabled() const { return !authority.empty() || !certificate.empty() || !key.empty(); }
 };
 

@@ -3,25 +3,17 @@
 #include "base/background.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/processor_clock.h"
-#include "base/sha256.h"
-#include "base/text.h"
 #include "cluster/blob_store.h"
 #include "cluster/data_path.h"
-#include "cluster/link_measure.h"
 #include "cluster/listener.h"
 #include "cluster/pipeline_number.h"
 #include "cluster/process_memory.h"
 #include "cluster/slot.h"
+#include "cluster/stage_loader.h"
 #include "cluster/status.h"
-#include "engine/precision.h"
-#include "graph/liveness.h"
-#include "graph/serialize.h"
-#include "profile/measure.h"
-#include "profile/statistics.h"
-#include "profile/wire_measure.h"
+#include "cluster/worker_measures.h"
 #include "worker.grpc.pb.h"
 
 #include <algorithm>
@@ -42,38 +34,16 @@ namespace lamina {
 
 namespace {
 
-constexpr int kMaxGraphBytes = 256 << 20;
 constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{64} << 30U;
-constexpr std::uint64_t kMaxWireBytes = std::uint64_t{1} << 30U;
 // A place that does not answer in this time, or in two silences, is not there.
 constexpr std::chrono::seconds kLeastEchoLimit{3};
 constexpr std::chrono::seconds kMostEchoLimit{20};
-constexpr int kMaxPings = 100'000;
-constexpr int kMaxSteadyMilliseconds = 10'000;
-constexpr int kMaxRuns = 100'000;
-constexpr int kMaxPause = 1'000'000;  // microseconds
-// What compiling takes for a while beside weights and activations: kernels, copies of small weights.
-constexpr std::uint64_t kCompileBytes = 32U << 20U;
-constexpr double kMaxLinkSeconds = 60;
 
 // That this process may use.
 int count_processors() {
   cpu_set_t set;
   return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
 }
-
-std::chrono::microseconds pause_of(int microseconds) {
-  return std::chrono::microseconds(std::clamp(microseconds, 0, kMaxPause));
-}
-
-// What a stage became on this worker.
-struct LoadedStage {
-  std::shared_ptr<Executable> executable;
-  Signature signature;
-  std::string precision;
-  std::int64_t batch = 1;
-  v1::LoadReply cost;
-};
 
 void fail_if_cancelled(const grpc::ServerContext& context) {
   if (context.IsCancelled()) fail(ErrorCode::cancelled, "the head has given this up");
@@ -87,16 +57,15 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       : options_(std::move(options)),
         engine_(options_.loaded_engine ? options_.loaded_engine : load_engine(options_.engine)),
         blobs_(options_.store, {.bytes = options_.store_bytes}),
+        loader_(engine_, blobs_, options_.threads, options_.memory),
         data_([this](Frame frame) { receive(std::move(frame)); }, options_.max_frame_bytes) {
-    Listener listener = listen_at(options_.listen, options_.tls, options_.max_frame_bytes, {this, &data_},
-                                  fmt::format("worker '{}'", options_.name));
-    server_ = std::move(listener.server);
-    address_ = std::move(listener.address);
+    listener_ = listen_at(options_.listen, options_.tls, options_.max_frame_bytes, {this, &data_},
+                          fmt::format("worker '{}'", options_.name));
   }
 
   ~Implementation() override { shutdown(std::chrono::milliseconds(0)); }
 
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return listener_.address; }
 
   void shutdown(std::chrono::milliseconds drain) {
     // Streams never end by themselves, so what waits in slots is closed first.
@@ -105,8 +74,8 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       for (const auto& [key, slot] : slots_) slot->close();
       slots_.clear();
     }
-    server_->Shutdown(std::chrono::system_clock::now() + drain);
-    server_->Wait();
+    listener_.server->Shutdown(std::chrono::system_clock::now() + drain);
+    listener_.server->Wait();
   }
 
   grpc::Status Describe(grpc::ServerContext*, const v1::DescribeRequest* request,
@@ -172,7 +141,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
         return;
       }
       // Beside stages that serve it may take its time.
-      const auto compile = [&] { return load(*request); };
+      const auto compile = [&] { return loader_.load(*request); };
       const std::shared_ptr<LoadedStage> stage = serves() ? run_in_background(compile) : compile();
       *reply = stage->cost;
       fail_if_cancelled(*context);
@@ -199,64 +168,17 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
 
   grpc::Status Measure(grpc::ServerContext*, const v1::MeasureRequest* request,
                        v1::MeasureReply* reply) override {
-    return guard([&] {
-      const std::shared_ptr<LoadedStage> stage = find_stage(request->stage());
-      const std::int64_t batch = std::max<std::int64_t>(request->batch(), 1);
-      const PieceTime time = measure_runs(*stage->executable, random_inputs(stage->signature, batch, 1),
-                                          {.warm_up = std::clamp(request->warm_up(), 0, kMaxRuns),
-                                           .repeats = std::clamp(request->repeats(), 1, kMaxRuns),
-                                           .pause = pause_of(request->pause_microseconds()),
-                                           .steady = std::chrono::milliseconds(std::clamp(
-                                               request->steady_milliseconds(), 0, kMaxSteadyMilliseconds))});
-      reply->set_median(time.median);
-      reply->set_p10(time.p10);
-      reply->set_p90(time.p90);
-      reply->set_weight_bytes(time.weight_bytes);
-      reply->set_activation_bytes(time.activation_bytes);
-      reply->set_steady(time.steady);
-    });
+    return guard([&] { measure_stage(*find_stage(request->stage()), *request, *reply); });
   }
 
   grpc::Status MeasureLink(grpc::ServerContext*, const v1::LinkRequest* request,
                            v1::LinkReply* reply) override {
-    return guard([&] {
-      DataLink link(request->address(), options_.tls, nullptr);
-      const double seconds = std::clamp(request->seconds(), 0.0, kMaxLinkSeconds);
-      const LinkTimes times =
-          measure_link(link, std::clamp(request->pings(), 1, kMaxPings),
-                       std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds)),
-                       pause_of(request->pause_microseconds()));
-      reply->set_round_trip_min(times.link.round_trip_min);
-      reply->set_round_trip_mean(times.link.round_trip_mean);
-      reply->set_round_trip_max(times.link.round_trip_max);
-      reply->set_bandwidth(times.link.bandwidth);
-      reply->set_send(times.messages.send);
-      reply->set_send_byte(times.messages.send_byte);
-      reply->set_receive(times.messages.receive);
-      reply->set_receive_byte(times.messages.receive_byte);
-    });
+    return guard([&] { measure_link_to(*request, options_.tls, *reply); });
   }
 
   grpc::Status MeasureWire(grpc::ServerContext*, const v1::WireRequest* request,
                            v1::WireReply* reply) override {
-    return guard([&] {
-      const WireFormat format = wire_format_from_string(request->format(), "measuring a wire format");
-      if (request->bytes() > kMaxWireBytes) {
-        fail(ErrorCode::invalid_argument, "{} of values to measure a wire format with, expected at most {}",
-             format_bytes(request->bytes()), format_bytes(kMaxWireBytes));
-      }
-      // The values, narrow and wide again.
-      const std::uint64_t free = free_memory(options_.memory);
-      if (3 * request->bytes() > free) {
-        fail(ErrorCode::out_of_memory,
-             "measuring a wire format with {} needs three times as much, {} are free",
-             format_bytes(request->bytes()), format_bytes(free));
-      }
-      const WireTime time = measure_wire(format, request->bytes());
-      reply->set_narrow_seconds(time.narrow);
-      reply->set_widen_seconds(time.widen);
-      reply->set_bytes(time.bytes);
-    });
+    return guard([&] { measure_wire_format(*request, options_.memory, *reply); });
   }
 
   grpc::Status Connect(grpc::ServerContext* context, const v1::ConnectRequest* request, v1::Done*) override {
@@ -340,43 +262,6 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     return found->second;
   }
 
-  std::shared_ptr<LoadedStage> load(const v1::LoadRequest& request) {
-    const Clock::time_point begin = Clock::now();
-    return_freed_memory();
-    const std::uint64_t charged = charged_memory();
-    if (request.graph().size() > kMaxGraphBytes || sha256(request.graph()) != request.stage())
-      fail(ErrorCode::corrupt, "stage {} arrived damaged", request.stage());
-    const std::int64_t batch = std::max<std::int64_t>(request.batch(), 1);
-    auto stage = std::make_shared<LoadedStage>();
-    stage->precision = request.precision();
-    stage->batch = request.batch();
-    {
-      const Graph graph = graph_from_json(
-          parse_json(request.graph(), "stage " + request.stage()),
-          [this](const std::string& hash) { return blobs_.get(hash); }, "stage " + request.stage());
-      stage->signature = signature_of(graph);
-      CompileOptions compile;
-      compile.threads = options_.threads;
-      compile.precision = precision_from_string(request.precision());
-      compile.batch = batch;
-      compile.concurrency = std::max(request.concurrency(), 1);
-      expect_room(graph, batch);
-      stage->executable = engine_->compile(graph, compile);
-    }
-    // The first run allocates what a run needs; better here than under the first request.
-    const PieceTime once = measure_runs(*stage->executable, random_inputs(stage->signature, batch, 1),
-                                        {.warm_up = 0, .repeats = 1});
-    // What the process came to need beside activations, kernels and scratch included, where that is more
-    // than the weights.
-    const std::uint64_t grown = charged_memory();
-    const std::uint64_t kept =
-        grown > charged + once.activation_bytes ? grown - charged - once.activation_bytes : 0;
-    stage->cost.set_weight_bytes(std::max(once.weight_bytes, kept));
-    stage->cost.set_activation_bytes(once.activation_bytes);
-    stage->cost.set_seconds(seconds_since(begin));
-    return stage;
-  }
-
   // Ends the slots and stages that are meant.
   template <typename IsSlot, typename IsStage>
   void end_slots(IsSlot is_slot, IsStage is_stage) {
@@ -453,16 +338,6 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     return next;
   }
 
-  // Engines end the process where the system refuses them memory midway, so what can't fit is refused before.
-  void expect_room(const Graph& graph, std::int64_t batch) const {
-    std::uint64_t needed = kCompileBytes + peak_activation_bytes(graph, batch);
-    for (const Weight& weight : graph.weights()) needed += weight.data.data().size();
-    const std::uint64_t free = free_memory(options_.memory);
-    if (needed <= free) return;
-    fail(ErrorCode::out_of_memory, "'{}' needs about {}, {} of {} are free", graph.name(),
-         format_bytes(needed), format_bytes(free), format_bytes(options_.memory));
-  }
-
   // Runs a call and turns what it throws into a status that names this worker.
   template <typename Call>
   grpc::Status guard(Call call) {
@@ -502,13 +377,13 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
   WorkerOptions options_;
   std::shared_ptr<Engine> engine_;
   BlobStore blobs_;
+  StageLoader loader_;  // used by one call at a time, which holds load_mutex_
   DataService data_;
-  std::string address_;
   std::mutex load_mutex_;  // held while a stage is loaded; taken before mutex_
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<LoadedStage>> stages_;                      // guarded by mutex_
   std::map<std::pair<std::uint64_t, std::uint32_t>, std::shared_ptr<Slot>> slots_;  // guarded by mutex_
-  std::unique_ptr<grpc::Server> server_;
+  Listener listener_;
 };
 
 WorkerServer::WorkerServer(WorkerOptions options)

@@ -1,14 +1,24 @@
 #include "deploy/bundle.h"
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/new_directory.h"
 #include "base/sha256.h"
+#include "deploy/image.h"
 #include "plan/plan_file.h"
 #include "profile/benchmark.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <iterator>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace lamina {
 
@@ -16,25 +26,64 @@ namespace {
 
 constexpr const char* kManifest = "manifest.json";
 constexpr const char* kSecrets = "secrets";
+constexpr const char* kTokens = "tokens";
+constexpr const char* kRevoked = "revoked.pem";
+constexpr std::uint64_t kMaxTokens = 1U << 20U;
 constexpr const char* kFormat = "lamina-bundle";
 constexpr std::int64_t kVersion = 1;
 constexpr std::uint64_t kMaxManifest = 1U << 20U;
 
 std::string hash_of_file(const std::filesystem::path& path) { return sha256(map_file(path).bytes()); }
 
-void write_manifest(const std::filesystem::path& directory) {
+void write_manifest(const std::filesystem::path& directory, const std::vector<std::string>& secrets) {
   Json files = Json::object();
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     const std::string name = entry.path().filename().string();
     if (entry.is_regular_file() && name != ".env") files[name] = hash_of_file(entry.path());
   }
-  const Json manifest = {{"format", kFormat}, {"version", kVersion}, {"files", files}};
+  const Json manifest = {{"format", kFormat}, {"version", kVersion}, {"files", files}, {"secrets", secrets}};
   write_file(directory / kManifest, manifest.dump(1) + "\n");
 }
 
 // Where a worker ran when it was measured says nothing of where it will.
 void forget_addresses(std::vector<DeviceInfo>& devices) {
   for (DeviceInfo& device : devices) device.address.clear();
+}
+
+// The folder, with an empty list of revoked certificates and with tokens where they were given.
+void make_secrets(const std::filesystem::path& directory, const BundleOptions& options) {
+  std::filesystem::create_directory(directory);
+  std::filesystem::permissions(directory, std::filesystem::perms::owner_all);
+  if (options.compose.tls) write_file(directory / kRevoked, "");
+  if (options.tokens.empty()) return;
+  const std::filesystem::path tokens = directory / kTokens;
+  const Descriptor made(::open(tokens.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400));
+  const std::string text = read_file(options.tokens, kMaxTokens);
+  // Root's files are of no use to processes that are not root.
+  const bool given = ::geteuid() != 0 || ::fchown(made.get(), kImageUser, kImageUser) == 0;
+  if (made.get() < 0 || !given || ::write(made.get(), text.data(), text.size()) != std::ssize(text))
+    fail_with_errno(errno, fmt::format("can't write '{}'", tokens.string()));
+}
+
+Json read_manifest(const std::filesystem::path& directory) {
+  const std::string where = (directory / kManifest).string();
+  Json manifest = parse_json(read_file(directory / kManifest, kMaxManifest), where);
+  if (json_string(manifest, "format", where) != kFormat ||
+      json_integer(manifest, "version", where) != kVersion)
+    fail(ErrorCode::corrupt, "{}: expected format {} version {}", where, kFormat, kVersion);
+  return manifest;
+}
+
+// Of one in a folder, not of a path that leads out of it.
+bool is_file_name(const std::string& name) {
+  return !name.empty() && name.find('/') == std::string::npos && name != "." && name != "..";
+}
+
+// By the bits of its mode alone: containers have no capabilities.
+bool may_read(const struct stat& file, unsigned user, unsigned group) {
+  if (file.st_uid == user) return (file.st_mode & S_IRUSR) != 0;
+  if (file.st_gid == group) return (file.st_mode & S_IRGRP) != 0;
+  return (file.st_mode & S_IROTH) != 0;
 }
 
 Plan of_used_devices(Plan plan) {
@@ -104,8 +153,9 @@ void write_bundle(const std::filesystem::path& directory,
     parameters += name + "=" + value + "\n";
   write_file(made / ".env", parameters);
   if (options.write_image) options.write_image(made / "image.tar");
-  if (options.compose.tls) std::filesystem::create_directory(made / kSecrets);
-  write_manifest(made);
+  const std::vector<std::string> secrets = compose_secrets(options.compose);
+  if (!secrets.empty()) make_secrets(made / kSecrets, options);
+  write_manifest(made, secrets);
   partial.commit();
 }
 
@@ -113,19 +163,53 @@ bool is_bundle(const std::filesystem::path& directory) {
   return std::filesystem::exists(directory / kManifest);
 }
 
+std::vector<std::string> secrets_of_bundle(const std::filesystem::path& directory) {
+  const Json manifest = read_manifest(directory);
+  const std::string where = (directory / kManifest).string();
+  std::vector<std::string> names;
+  for (const Json& name : json_array(manifest, "secrets", where)) {
+    if (!name.is_string() || !is_file_name(name.get<std::string>()))
+      fail(ErrorCode::corrupt, "{}: {} is no name of a file", where, name.dump());
+    names.push_back(name.get<std::string>());
+  }
+  return names;
+}
+
 bool is_tls_bundle(const std::filesystem::path& directory) {
-  return std::filesystem::is_directory(directory / kSecrets);
+  const std::vector<std::string> secrets = secrets_of_bundle(directory);
+  return std::find(secrets.begin(), secrets.end(), "authority.pem") != secrets.end();
+}
+
+void check_secrets(const std::filesystem::path& directory, const std::string& user) {
+  unsigned uid = 0;
+  unsigned gid = 0;
+  char rest = 0;
+  if (std::sscanf(user.c_str(), "%u:%u%c", &uid, &gid, &rest) != 2)
+    fail(ErrorCode::invalid_argument, "LAMINA_USER is '{}', expected UID:GID", user);
+  const std::filesystem::path secrets = directory / kSecrets;
+  for (const std::string& name : secrets_of_bundle(directory)) {
+    const std::filesystem::path file = secrets / name;
+    struct stat found {};
+    if (::stat(file.c_str(), &found) != 0 || !S_ISREG(found.st_mode)) {
+      fail(ErrorCode::not_found, "the bundle '{}' lacks '{}': {}", directory.string(), file.string(),
+           name == kTokens ? "write tokens into it, one a line, such as 'openssl rand -hex 32' prints"
+                           : "'lamina cert " + secrets.string() + "' makes certificates");
+    }
+    if (!may_read(found, uid, gid)) {
+      fail(ErrorCode::invalid_argument,
+           "'{0}' can't be read by {1}, whom the containers run as: 'chown {1} {0}', or set LAMINA_USER in "
+           "{2} "
+           "to its owner",
+           file.string(), user, (directory / ".env").string());
+    }
+  }
 }
 
 void check_bundle(const std::filesystem::path& directory) {
   const std::string where = (directory / kManifest).string();
-  const Json manifest = parse_json(read_file(directory / kManifest, kMaxManifest), where);
-  if (json_string(manifest, "format", where) != kFormat ||
-      json_integer(manifest, "version", where) != kVersion)
-    fail(ErrorCode::corrupt, "{}: expected format {} version {}", where, kFormat, kVersion);
+  const Json manifest = read_manifest(directory);
   for (const auto& [name, hash] : json_object(manifest, "files", where).items()) {
-    if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..")
-      fail(ErrorCode::corrupt, "{}: '{}' is no name of a file", where, name);
+    if (!is_file_name(name)) fail(ErrorCode::corrupt, "{}: '{}' is no name of a file", where, name);
     const std::filesystem::path file = directory / name;
     if (!std::filesystem::is_regular_file(file))
       fail(ErrorCode::corrupt, "the bundle '{}' lacks '{}'", directory.string(), name);

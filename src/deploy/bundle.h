@@ -5,8 +5,9 @@
 //   docker-compose.yml                a service for each of them and the head
 //   .env                              parameters, the one file that is meant to be changed
 //   image.tar                         the image, where asked for
-//   secrets/                          where asked for: place for what `lamina cert` makes
-//   manifest.json                     the SHA-256 of every other file but .env and secrets/
+//   secrets/                          where asked for: place for what `lamina cert` makes and for `tokens`
+//   manifest.json                     the SHA-256 of every other file but .env and secrets/, and the names of
+//                                     the files that secrets/ must have
 #pragma once
 
 #include "deploy/compose_file.h"
@@ -16,6 +17,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace lamina {
 
@@ -23,6 +25,8 @@ struct BundleOptions {
   ComposeFileOptions compose;
   // Writes the image to the path it is given; none: it is referred to by its name alone.
   std::function<void(const std::filesystem::path&)> write_image;
+  // A file of tokens to put into secrets/ (mode 0400); empty: whoever starts the bundle puts one there.
+  std::filesystem::path tokens;
 };
 
 // A plan that runs a whole model on one worker named worker1, without limits.
@@ -46,8 +50,14 @@ void write_bundle(const std::filesystem::path& directory,
 // Whether a manifest stands in the directory.
 bool is_bundle(const std::filesystem::path& directory);
 
-// Whether it has a place for certificates: its head then serves HTTPS.
+// Names of the files in secrets/ that it needs to start.
+std::vector<std::string> secrets_of_bundle(const std::filesystem::path& directory);
+// Whether certificates are among them: its head then serves HTTPS.
 bool is_tls_bundle(const std::filesystem::path& directory);
+
+// Error(not_found) naming a file that secrets/ lacks and what makes it; Error(invalid_argument) for one that
+// `user`, UID:GID, may not read.
+void check_secrets(const std::filesystem::path& directory, const std::string& user);
 
 // Error(corrupt) naming the first file that is not as the manifest has it, or missing.
 void check_bundle(const std::filesystem::path& directory);

@@ -101,17 +101,9 @@ void expect_no_project(const Docker& docker, const Plan& plan, const std::string
   }
 }
 
-std::string last_words(const std::string& text) {
-  const std::vector<std::string> lines = lines_of(text);
-  std::string words;
-  for (std::size_t i = lines.size() < 3 ? 0 : lines.size() - 3; i < lines.size(); ++i)
-    words += (words.empty() ? "" : "; ") + lines[i];
-  return words;
-}
-
 [[noreturn]] void fail_to_start(const std::string& said, const std::string& where) {
   if (says_port_is_taken(said)) fail(ErrorCode::unavailable, "{} is taken; give another --port", where);
-  fail(ErrorCode::unavailable, "the containers did not start: {}", last_words(said));
+  fail(ErrorCode::unavailable, "the containers did not start: {}", last_lines(said));
 }
 
 // Error(unavailable) once a container ended, by itself or to be started again.
@@ -135,7 +127,7 @@ void expect_all_run(const Docker& docker, const std::string& label) {
     if (out_of_memory == "true" || status == 137)
       fail(ErrorCode::unavailable, "'{}' was ended by the system: it needs more memory than its limit",
            service);
-    fail(ErrorCode::unavailable, "'{}' ended: {}", service, last_words(docker.logs(id)));
+    fail(ErrorCode::unavailable, "'{}' ended: {}", service, last_lines(docker.logs(id)));
   }
 }
 
@@ -166,6 +158,7 @@ ContainerRecord start_compose(const ComposeOptions& options) {
   check_bundle(options.bundle);
   const Plan plan = load_plan(options.bundle);
   std::map<std::string, std::string> parameters = all_parameters(options);
+  check_secrets(options.bundle, parameters["LAMINA_USER"]);
   const Docker docker = docker_of_environment();
   docker.check();
   const std::vector<std::string> compose = compose_program();

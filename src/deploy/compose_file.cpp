@@ -16,10 +16,15 @@ namespace {
 
 constexpr std::size_t kMaxName = 63;  // of a host, RFC 1035
 // What the head reads from its environment.
-constexpr std::array kHeadSettings = {std::pair{"LAMINA_PRECISION", "f32"}, std::pair{"LAMINA_TIMEOUT", "30"},
+constexpr std::array kHeadSettings = {std::pair{"LAMINA_PRECISION", "f32"},
+                                      std::pair{"LAMINA_TIMEOUT", "30"},
                                       std::pair{"LAMINA_MAX_IN_FLIGHT", "64"},
                                       std::pair{"LAMINA_BATCH_LIMIT", ""},
-                                      std::pair{"LAMINA_BATCH_WINDOW", ""}};
+                                      std::pair{"LAMINA_BATCH_WINDOW", ""},
+                                      std::pair{"LAMINA_MAX_RATE", "0"},
+                                      std::pair{"LAMINA_MAX_BODY", "256MiB"},
+                                      std::pair{"LAMINA_MAX_CONNECTIONS", "256"},
+                                      std::pair{"LAMINA_MAX_CONNECTIONS_PER_ADDRESS", "128"}};
 
 bool is_letter_or_digit(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
@@ -50,18 +55,26 @@ void add_security(std::vector<std::string>& words, bool tls) {
   }
 }
 
-// Files one by one: no container sees the key of another role. A missing one is an error of Compose.
-std::string secrets(const std::string& role, bool tls) {
-  if (!tls) return "";
+// What a head or a worker is shown of the folder `secrets`.
+std::vector<std::string> secrets_of(const std::string& role, const ComposeFileOptions& options) {
+  std::vector<std::string> files;
+  if (options.tls) files = {"authority.pem", "revoked.pem", role + ".pem", role + ".key"};
+  if (options.auth && role == "head") files.emplace_back("tokens");
+  return files;
+}
+
+// Files one by one: no container sees the key of another role. Compose's own `secrets` of files are such
+// mounts too, but docker-compose 1.x makes an empty folder where one is missing, and this an error.
+std::string secrets(const std::string& role, const ComposeFileOptions& options) {
   std::string text;
-  for (const std::string& file : {std::string("authority.pem"), role + ".pem", role + ".key"}) {
+  for (const std::string& file : secrets_of(role, options)) {
     text += fmt::format(
         "      - {{type: bind, source: ./secrets/{0}, target: /secrets/{0}, read_only: true}}\n", file);
   }
   return text;
 }
 
-std::string head(const std::vector<DeviceInfo>& devices, bool tls) {
+std::string head(const std::vector<DeviceInfo>& devices, const ComposeFileOptions& options) {
   std::vector<std::string> command = {"deploy",        "/bundle",
                                       "--host",        "0.0.0.0",
                                       "--port",        std::to_string(kHttpPort),
@@ -71,10 +84,15 @@ std::string head(const std::vector<DeviceInfo>& devices, bool tls) {
     workers.push_back(device.name);
     command.insert(command.end(), {"--worker", fmt::format("{0}={0}:{1}", device.name, kWorkerPort)});
   }
-  add_security(command, tls);
-  if (tls) command.insert(command.end(), {"--tls", "--auth-certificates"});
+  add_security(command, options.tls);
+  if (options.tls) command.insert(command.end(), {"--tls", "--auth-certificates"});
+  if (options.auth) command.insert(command.end(), {"--auth", "/secrets/tokens"});
   std::vector<std::string> health = {"CMD", kImageProgram, "health", "--port", std::to_string(kHttpPort)};
-  if (tls) health.emplace_back("--tls");
+  if (options.tls) health.emplace_back("--tls");
+  // The bundle is shown whole, but for what lies there that is no business of the head's.
+  const std::string hidden = secrets_of("head", options).empty()
+                                 ? ""
+                                 : "      - {type: tmpfs, target: /bundle/secrets, read_only: true}\n";
   std::string settings;
   for (const auto& [name, value] : kHeadSettings)
     settings += fmt::format("      {0}: \"${{{0}:-{1}}}\"\n", name, value);
@@ -89,7 +107,7 @@ std::string head(const std::vector<DeviceInfo>& devices, bool tls) {
 {settings}    ports: ["${{LAMINA_HOST:-127.0.0.1}}:${{LAMINA_PORT:-{port}}}:{port}"]
     volumes:
       - {{type: bind, source: ., target: /bundle, read_only: true}}
-{secrets}    healthcheck:
+{hidden}{secrets}    healthcheck:
       test: {health}
       interval: 10s
       timeout: 5s
@@ -98,10 +116,10 @@ std::string head(const std::vector<DeviceInfo>& devices, bool tls) {
 )",
       fmt::arg("workers", list_of(workers)), fmt::arg("command", list_of(command)),
       fmt::arg("settings", settings), fmt::arg("port", kHttpPort), fmt::arg("health", list_of(health)),
-      fmt::arg("secrets", secrets("head", tls)));
+      fmt::arg("hidden", hidden), fmt::arg("secrets", secrets("head", options)));
 }
 
-std::string worker(const DeviceInfo& device, bool tls) {
+std::string worker(const DeviceInfo& device, const ComposeFileOptions& options) {
   std::vector<std::string> command = {"worker",
                                       "--name",
                                       device.name,
@@ -118,7 +136,7 @@ std::string worker(const DeviceInfo& device, bool tls) {
     command.insert(command.end(), {"--memory", std::to_string(device.memory)});
     limits += fmt::format("    mem_limit: {}\n", device.memory);
   }
-  add_security(command, tls);
+  add_security(command, options.tls);
   return fmt::format(
       R"(  {name}:
     <<: *process
@@ -129,7 +147,7 @@ std::string worker(const DeviceInfo& device, bool tls) {
       - {{type: volume, source: {name}-store, target: {store}}}
 {secrets})",
       fmt::arg("name", device.name), fmt::arg("command", list_of(command)), fmt::arg("limits", limits),
-      fmt::arg("store", kImageStore), fmt::arg("secrets", secrets("worker", tls)));
+      fmt::arg("store", kImageStore), fmt::arg("secrets", secrets("worker", options)));
 }
 
 }  // namespace
@@ -142,7 +160,7 @@ std::string compose_file(const Plan& plan, const ComposeFileOptions& options) {
     if (!uses(plan, device.name)) continue;
     check_service_name(device.name);
     devices.push_back(device);
-    services += worker(device, options.tls);
+    services += worker(device, options);
     volumes += fmt::format("  {}-store: {{labels: *labels}}\n", device.name);
   }
   return fmt::format(
@@ -153,6 +171,7 @@ x-labels: &labels
 
 x-process: &process
   image: "${{LAMINA_IMAGE:-{image}}}"
+  user: "${{LAMINA_USER:-{user}}}"
   read_only: true
   cap_drop: [ALL]
   security_opt: ["no-new-privileges:true"]
@@ -168,17 +187,26 @@ networks:
 volumes:
 {volumes})",
       fmt::arg("label", kDeploymentLabel), fmt::arg("name", options.name), fmt::arg("image", options.image),
-      fmt::arg("head", head(devices, options.tls)), fmt::arg("services", services),
-      fmt::arg("volumes", volumes));
+      fmt::arg("user", options.user), fmt::arg("head", head(devices, options)),
+      fmt::arg("services", services), fmt::arg("volumes", volumes));
 }
 
 std::vector<std::pair<std::string, std::string>> compose_parameters(const ComposeFileOptions& options) {
   std::vector<std::pair<std::string, std::string>> parameters = {{"COMPOSE_PROJECT_NAME", options.name},
                                                                  {"LAMINA_IMAGE", options.image},
+                                                                 {"LAMINA_USER", options.user},
                                                                  {"LAMINA_HOST", "127.0.0.1"},
                                                                  {"LAMINA_PORT", std::to_string(kHttpPort)}};
   parameters.insert(parameters.end(), kHeadSettings.begin(), kHeadSettings.end());
   return parameters;
+}
+
+std::vector<std::string> compose_secrets(const ComposeFileOptions& options) {
+  std::vector<std::string> files = secrets_of("head", options);
+  for (const std::string& file : secrets_of("worker", options)) {
+    if (std::find(files.begin(), files.end(), file) == files.end()) files.push_back(file);
+  }
+  return files;
 }
 
 std::vector<std::string> compose_resources(const Plan& plan, const std::string& name) {

@@ -18,12 +18,18 @@ constexpr int kHttpPort = 8765;
 struct ComposeFileOptions {
   std::string image;  // unless LAMINA_IMAGE says otherwise
   std::string name;   // of the project, unless COMPOSE_PROJECT_NAME says otherwise
-  bool tls = false;   // with the files of the folder `secrets`, inside and for clients
+  bool tls = false;   // with certificates of the folder `secrets`, inside and for clients
+  bool auth = false;  // clients show tokens of the file `secrets/tokens`
+  // Whom the processes run as, UID:GID, unless LAMINA_USER says otherwise: who may read `secrets`.
+  std::string user = "65532:65532";
 };
 
 // Limits are those of the plan's devices: `cpus`, else as many as threads, and memory.
 // Error(invalid_argument) for a device whose name can't be one of a service.
 std::string compose_file(const Plan& plan, const ComposeFileOptions& options);
+
+// What the file needs of the folder `secrets`, by name.
+std::vector<std::string> compose_secrets(const ComposeFileOptions& options);
 
 // The parameters of the file with their defaults, as .env has them, in order.
 std::vector<std::pair<std::string, std::string>> compose_parameters(const ComposeFileOptions& options);

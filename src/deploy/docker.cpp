@@ -8,6 +8,8 @@
 #include <sstream>
 #include <utility>
 
+#include <fmt/ranges.h>
+
 namespace lamina {
 
 namespace {
@@ -68,6 +70,13 @@ std::vector<std::string> lines_of(const std::string& text) {
     if (!line.empty()) lines.push_back(line);
   }
   return lines;
+}
+
+std::string last_lines(const std::string& text) {
+  constexpr std::size_t kShown = 3;
+  std::vector<std::string> lines = lines_of(text);
+  if (lines.size() > kShown) lines.erase(lines.begin(), lines.end() - kShown);
+  return fmt::format("{}", fmt::join(lines, "; "));
 }
 
 bool says_port_is_taken(const std::string& message) {

@@ -22,6 +22,9 @@ enum class DockerThing { container, network, volume, secret, config, service };
 // Lines that hold something.
 std::vector<std::string> lines_of(const std::string& text);
 
+// The last three of them, for an error: "…; …; …".
+std::string last_lines(const std::string& text);
+
 // Whether Docker says that a port is another's.
 bool says_port_is_taken(const std::string& message);
 

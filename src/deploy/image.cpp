@@ -107,7 +107,7 @@ ImageDescription describe_image(const RuntimeFiles& files, const std::string& na
   // Names of this container's network first, as in /etc/hosts.
   program.files.push_back({.path = "etc/nsswitch.conf", .source = {}, .text = "hosts: files dns\n"});
   program.folders.push_back({"tmp", 01777, 0});
-  program.folders.push_back({std::string(kImageStore).substr(1), 0700, kImageUser});
+  program.folders.push_back({std::string(kImageStore).substr(1), 01777, kImageUser});
 
   ImageDescription image;
   image.name = name;

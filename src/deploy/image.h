@@ -12,7 +12,7 @@ namespace lamina {
 // What processes in the image may rely on.
 constexpr unsigned kImageUser = 65532;                    // user and group, not root
 constexpr const char* kImageProgram = "/usr/bin/lamina";  // the entry point
-constexpr const char* kImageStore = "/store";             // a folder of that user, for a volume
+constexpr const char* kImageStore = "/store";  // for a volume; whoever the container runs as may write
 
 // The label that images made here carry, with the version as its value.
 constexpr const char* kImageLabel = "systems.lamina.image";

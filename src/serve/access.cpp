@@ -1,30 +1,18 @@
 #include "serve/access.h"
 
 #include "base/error.h"
-#include "base/file.h"
-#include "base/sha256.h"
 
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <sstream>
-
-#include <openssl/crypto.h>
+#include <filesystem>
+#include <vector>
 
 namespace lamina {
 
 namespace {
 
-constexpr std::uint64_t kMaxFile = 1U << 20U;
-constexpr std::size_t kLeastToken = 16;
-constexpr std::size_t kMostToken = 512;
 constexpr std::string_view kScheme = "bearer ";
-
-// RFC 6750, section 2.1.
-bool is_token_character(unsigned char c) {
-  return std::isalnum(c) != 0 ||
-         std::string_view("-._~+/=").find(static_cast<char>(c)) != std::string_view::npos;
-}
 
 std::string_view token_of(std::string_view authorization) {
   if (authorization.size() <= kScheme.size()) return {};
@@ -39,56 +27,33 @@ std::string_view token_of(std::string_view authorization) {
 
 }  // namespace
 
-std::vector<std::string> load_tokens(const std::filesystem::path& path) {
-  std::istringstream lines(read_file(path, kMaxFile));
-  std::vector<std::string> tokens;
-  std::string line;
-  for (int number = 1; std::getline(lines, line); ++number) {
-    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0) line.pop_back();
-    if (line.empty() || line.front() == '#') continue;
-    if (line.size() < kLeastToken || line.size() > kMostToken ||
-        !std::all_of(line.begin(), line.end(), is_token_character)) {
-      fail(ErrorCode::invalid_argument,
-           "{}, line {}: expected a token of {} to {} letters, digits or -._~+/=, such as 'openssl rand -hex "
-           "32' "
-           "prints",
-           path.string(), number, kLeastToken, kMostToken);
-    }
-    tokens.push_back(line);
-  }
-  if (tokens.empty()) fail(ErrorCode::invalid_argument, "'{}' has no token", path.string());
-  return tokens;
-}
-
 Access::Access(const HttpOptions& options)
     : guarded_(options.guarded()),
       clients_(options.max_requests_per_second),
       strangers_(options.max_stranger_requests_per_second) {
-  for (const std::string& token : options.tokens) hashes_.push_back(sha256(token));
-}
-
-std::size_t Access::find_token(std::string_view token) const {
-  const std::string hash = sha256(token);
-  std::size_t found = 0;
-  for (std::size_t i = 0; i < hashes_.size(); ++i) {
-    if (CRYPTO_memcmp(hashes_[i].data(), hash.data(), hash.size()) == 0) found = i + 1;
+  if (!options.tokens.empty()) {
+    tokens_.emplace(std::vector<std::filesystem::path>{options.tokens},
+                    [file = options.tokens] { return TokenList(load_tokens(file)); });
   }
-  return found;
+  if (!options.tls.revoked.empty()) revoked_.emplace(options.tls.authority, options.tls.revoked);
 }
 
 Caller Access::identify(std::string_view authorization, const std::optional<PeerCertificate>& certificate,
-                        const std::string& address) const {
-  if (!guarded_) return {true, address};
-  if (const std::string_view token = token_of(authorization); !token.empty()) {
-    if (const std::size_t number = find_token(token); number > 0)
-      return {true, fmt::format("token {}", number)};
+                        const std::string& address) {
+  if (!guarded_) return {.known = true, .name = address};
+  if (const std::string_view token = token_of(authorization); tokens_ && !token.empty()) {
+    if (const auto found = tokens_->get(Clock::now())->find(token))
+      return {.known = true, .role = found->role, .name = "token " + found->hash};
   }
-  if (certificate && !certificate->process) return {true, "certificate " + certificate->name};
-  return {false, address};
+  if (certificate && !certificate->process) {
+    if (revoked_ && revoked_->contains(certificate->serial)) return {.withdrawn = true, .name = address};
+    return {.known = true, .name = "certificate " + certificate->name};
+  }
+  return {.name = address};
 }
 
 std::optional<Reply> Access::refuse(const Caller& caller, const std::optional<PeerCertificate>& certificate,
-                                    bool open, Clock::time_point now) {
+                                    Right right, Clock::time_point now) {
   const auto wait = (caller.known ? clients_ : strangers_).wait_of(caller.name, now);
   if (wait.count() > 0) {
     Reply reply =
@@ -96,7 +61,15 @@ std::optional<Reply> Access::refuse(const Caller& caller, const std::optional<Pe
     reply.headers.emplace_back("Retry-After", std::to_string(static_cast<int>(std::ceil(wait.count()))));
     return reply;
   }
-  if (caller.known || open) return std::nullopt;
+  if (right == Right::none || (caller.known && may(caller.role, right))) return std::nullopt;
+  if (caller.known) {
+    return error_reply(403, "permission_denied",
+                       fmt::format("this token is there to {}, and not for this", to_string(caller.role)));
+  }
+  if (caller.withdrawn) {
+    return error_reply(403, "permission_denied",
+                       fmt::format("the certificate of '{}' was taken back", certificate->name));
+  }
   if (certificate) {
     return error_reply(
         403, "permission_denied",

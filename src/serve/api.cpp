@@ -61,17 +61,17 @@ void Api::join() { pool_.join(); }
 
 const Api::Route* Api::find(std::string_view path) {
   static const std::array<Route, 11> routes = {{
-      {"/", kGetOrHead, true, false, &Api::page},
-      {"/input", kPost, false, false, &Api::input},
-      {"/connect", kGet, false, true, &Api::connect},
-      {"/activate", kGet, false, true, &Api::activate},
-      {"/healthcheck", kGetOrHead, true, false, &Api::health},
-      {"/workerhealthcheck", kGetOrHead, false, true, &Api::worker_health},
-      {"/health/live", kGetOrHead, true, false, &Api::live},
-      {"/health/ready", kGetOrHead, true, false, &Api::ready},
-      {"/metrics", kGetOrHead, false, false, &Api::metrics},
-      {"/status", kGetOrHead, false, false, &Api::status},
-      {"/classes", kGetOrHead, false, false, &Api::classes},
+      {"/", kGetOrHead, Right::none, false, &Api::page},
+      {"/input", kPost, Right::predict, false, &Api::input},
+      {"/connect", kGet, Right::operate, true, &Api::connect},
+      {"/activate", kGet, Right::operate, true, &Api::activate},
+      {"/healthcheck", kGetOrHead, Right::none, false, &Api::health},
+      {"/workerhealthcheck", kGetOrHead, Right::watch, true, &Api::worker_health},
+      {"/health/live", kGetOrHead, Right::none, false, &Api::live},
+      {"/health/ready", kGetOrHead, Right::none, false, &Api::ready},
+      {"/metrics", kGetOrHead, Right::watch, false, &Api::metrics},
+      {"/status", kGetOrHead, Right::look, false, &Api::status},
+      {"/classes", kGetOrHead, Right::look, false, &Api::classes},
   }};
   for (const Route& route : routes) {
     if (route.path == path) return &route;

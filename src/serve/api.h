@@ -7,6 +7,7 @@
 #include "serve/recent.h"
 #include "serve/reply.h"
 #include "serve/target.h"
+#include "serve/tokens.h"
 
 #include <atomic>
 #include <chrono>
@@ -37,8 +38,8 @@ class Api {
   struct Route {
     std::string_view path;
     std::string_view allow;  // its methods: "GET, HEAD" or "GET" or "POST"
-    bool open = false;       // for everybody, known or not
-    bool slow = false;       // may take as long as control_timeout
+    Right right = Right::operate;
+    bool slow = false;  // may take as long as control_timeout
     Cancel (Api::*answer)(const ApiRequest&, const Respond&) = nullptr;
   };
 

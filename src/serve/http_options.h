@@ -14,7 +14,8 @@ namespace lamina {
 struct HttpTls {
   std::filesystem::path certificate;  // with those between it and its authority; none: HTTP in clear
   std::filesystem::path key;
-  std::filesystem::path authority;  // clients that show a certificate signed by it are known
+  std::filesystem::path authority;     // clients that show a certificate signed by it are known
+  std::filesystem::path revoked = {};  // of those, the ones that it took back; need not be there
   bool enabled() const { return !certificate.empty(); }
 };
 
@@ -43,8 +44,8 @@ struct HttpOptions {
   std::chrono::milliseconds drain_timeout{30'000};     // for requests in flight when the server stops
 
   HttpTls tls;
-  std::vector<std::string> tokens;  // clients that show one are known
-  bool insecure = false;            // other machines may ask though nobody needs to be known
+  std::filesystem::path tokens;  // a file of them (tokens.h); clients that show one are known
+  bool insecure = false;         // other machines may ask though nobody needs to be known
   bool guarded() const { return !tokens.empty() || !tls.authority.empty(); }
 
   std::vector<std::string> class_names;  // names of the classes an output scores; shown on the page

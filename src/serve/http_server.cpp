@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/watched.h"
 #include "cluster/security.h"
 #include "serve/access.h"
 #include "serve/api.h"
@@ -108,15 +109,21 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
  public:
   Core(Orchestrator& orchestrator, HttpOptions options)
       : options_(std::move(options)),
-        tls_(make_tls_context(options_.tls)),
         access_(options_),
         api_(orchestrator, options_, metrics_),
         acceptor_(listen(io_, options_)),
         accept_pause_(acceptor_.get_executor()),
-        port_(acceptor_.local_endpoint().port()) {}
+        port_(acceptor_.local_endpoint().port()) {
+    const HttpTls& tls = options_.tls;
+    if (tls.enabled()) {
+      tls_.emplace(std::vector{tls.certificate, tls.key, tls.authority},
+                   [tls] { return make_tls_context(tls); });
+    }
+  }
 
   void start() {
-    context_.emplace(SessionContext{options_, api_, access_, tls_.get(), metrics_, draining_, buffered_bytes_,
+    const auto tls = [this] { return tls_ ? tls_->get(Clock::now()) : nullptr; };
+    context_.emplace(SessionContext{options_, api_, access_, tls, metrics_, draining_, buffered_bytes_,
                                     [this](Session& session) { forget(session); }, weak_from_this()});
     asio::post(acceptor_.get_executor(), [this] { accept(); });
     for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { run(); });
@@ -232,7 +239,7 @@ class HttpServer::Core : public std::enable_shared_from_this<Core> {
   }
 
   const HttpOptions options_;
-  const std::unique_ptr<asio::ssl::context> tls_;
+  std::optional<Watched<asio::ssl::context>> tls_;
   Access access_;
   Metrics metrics_;
   std::atomic<bool> draining_ = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -16,10 +17,10 @@ class HttpStream {
  public:
   using executor_type = boost::asio::ip::tcp::socket::executor_type;  // NOLINT: Asio's name
 
-  // `tls` outlives this; nullptr: in clear.
-  HttpStream(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context* tls)
-      : socket_(std::move(socket)) {
-    if (tls != nullptr) tls_.emplace(socket_, *tls);
+  // Without `tls` in clear.
+  HttpStream(boost::asio::ip::tcp::socket socket, std::shared_ptr<boost::asio::ssl::context> tls)
+      : socket_(std::move(socket)), context_(std::move(tls)) {
+    if (context_) tls_.emplace(socket_, *context_);
   }
   HttpStream(const HttpStream&) = delete;
   HttpStream& operator=(const HttpStream&) = delete;
@@ -57,6 +58,7 @@ class HttpStream {
 
  private:
   boost::asio::ip::tcp::socket socket_;
+  std::shared_ptr<boost::asio::ssl::context> context_;
   std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
 };
 

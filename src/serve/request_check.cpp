@@ -53,7 +53,7 @@ std::optional<Refusal> check_content(const RequestParser& parser, const Api::Rou
     return Refusal{std::move(*refusal)};
   }
   const std::string_view from = view(request["Sec-Fetch-Site"]);
-  if (!route->open && !from.empty() && from != "same-origin" && from != "none") {
+  if (route->right != Right::none && !from.empty() && from != "same-origin" && from != "none") {
     return refuse(403, "permission_denied", "a page of another site has no say here");
   }
   if (auto refusal = expect_only(parser, http::field::content_encoding, "identity", 415)) return refusal;

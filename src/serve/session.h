@@ -1,9 +1,11 @@
-// One connection: requests in, replies out, one at a time and in order.
+// One connection: requests in, replies out, one at a time and in order. Its life stands in session.cpp, how
+// requests are read in session_request.cpp, how they are answered in session_answer.cpp.
 #pragma once
 
 #include "base/clock.h"
 #include "serve/access.h"
 #include "serve/api.h"
+#include "serve/body_intake.h"
 #include "serve/http_options.h"
 #include "serve/http_stream.h"
 #include "serve/https.h"
@@ -33,7 +35,8 @@ struct SessionContext {
   const HttpOptions& options;
   Api& api;
   Access& access;
-  boost::asio::ssl::context* tls;  // nullptr: HTTP in clear
+  // The newest for a new connection; nullptr: HTTP in clear.
+  std::function<std::shared_ptr<boost::asio::ssl::context>()> tls;
   Metrics& metrics;
   std::atomic<bool>& draining;
   std::atomic<std::uint64_t>& buffered_bytes;  // of the bodies of all requests under way
@@ -70,8 +73,6 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_header(const boost::system::error_code& error);
   // What the headers alone earn, before any of the body is read.
   std::optional<Reply> check_header();
-  // Counts what has come of a body among the bytes of all; false where they hold too much.
-  bool charge_body();
   void refuse_for_memory();
   void send_continue();
   void read_body();
@@ -87,18 +88,16 @@ class Session : public std::enable_shared_from_this<Session> {
   void close();
 
   void count_request(unsigned status);
-  void release_budget();
   // Cuts the connection's operations off after `time`, unless armed anew or disarmed before.
   void arm(std::chrono::nanoseconds time);
   void disarm();
   void start_timer(std::chrono::nanoseconds time);
   void on_timer();
-  // What so many bytes take at the least rate.
-  std::chrono::nanoseconds rate_time(std::uint64_t bytes) const;
 
   HttpStream stream_;
   const std::string address_;
   SessionContext& context_;
+  BodyIntake intake_;  // of the request under way
   boost::asio::steady_timer timer_;
   std::uint64_t timer_round_ = 0;
   bool timed_out_ = false;
@@ -115,10 +114,6 @@ class Session : public std::enable_shared_from_this<Session> {
   const Api::Route* route_ = nullptr;
   Clock::time_point waiting_since_ = Clock::now();  // for a request
   Clock::time_point request_begin_;
-  Clock::time_point body_begin_;
-  Clock::time_point body_due_;  // by when more of it must come
-  std::uint64_t body_received_ = 0;
-  std::uint64_t budget_ = 0;   // what this request counts of buffered_bytes
   std::uint64_t request_ = 0;  // number of the request on this connection
   bool counted_ = false;       // the request under way is in the metrics
   bool first_ = true;

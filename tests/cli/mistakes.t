@@ -115,7 +115,7 @@ A port that another process listens on:
   lamina: the deployment did not start: lamina: can't listen on 127.0.0.1:*: the port is in use by another process (glob)
   [1]
   $ lamina worker --name w --listen 127.0.0.1:$port
-  lamina: worker 'w' can't listen on '127.0.0.1:*'; is the port in use? (glob)
+  lamina: worker 'w' can't listen on '127.0.0.1:*': Address already in use (glob)
   [1]
   $ lamina status
   nothing is deployed

@@ -72,10 +72,42 @@ A deployment by TLS throughout:
   403
   $ head -c 1100000 /dev/zero | ask --cert pki/alice.pem --key pki/alice.key --data-binary @- $url/input
   413
+
+Tokens and certificates come and go while it serves:
+
+  $ until_it_is() { for i in $(seq 100); do ask "${@:2}" >code; grep -q "$1" code && break; sleep 0.1; done; cat code; }
+  $ cp tokens first && echo 'good-for-watching-alone watch' >>tokens
+  $ until_it_is 200 -H "Authorization: Bearer good-for-watching-alone" $url/metrics
+  200
+  $ ask -H "Authorization: Bearer good-for-watching-alone" --data-binary @in.npy $url/input; cat answer
+  403
+  {"error":{"code":"permission_denied","message":"this token is there to watch, and not for this"}}
+  $ cp first tokens && until_it_is 401 -H "Authorization: Bearer good-for-watching-alone" $url/metrics
+  401
+  $ lamina cert pki --revoke alice
+  pki/revoked.pem: give it to every machine that should heed it, beside authority.pem
+  $ openssl crl -in pki/revoked.pem -CAfile pki/authority.pem -noout 2>&1
+  verify OK
+  $ until_it_is 403 --cert pki/alice.pem --key pki/alice.key $url/metrics; cat answer
+  403
+  {"error":{"code":"permission_denied","message":"the certificate of 'alice' was taken back"}}
+  $ ask --cert pki/client.pem --key pki/client.key $url/metrics
+  200
+  $ lamina cert pki --revoke nobody
+  lamina: can't open 'pki/nobody.pem': No such file or directory
+  [3]
   $ grep -c "$(cat tokens)" "$XDG_STATE_HOME"/lamina/deployments/*/head.log
   0
   [1]
   $ lamina clean >/dev/null
+
+Strangers who open connections find the most descriptors that the system grants:
+
+  $ (ulimit -Sn 100; exec lamina worker --name w --store store --listen 127.0.0.1:0 --address-file there 2>/dev/null) &
+  > WORKER=$!; for i in $(seq 100); do [ -e there ] && break; sleep 0.1; done
+  $ awk '/open files/ {print ($4 == $5 ? "all" : $4)}' /proc/$WORKER/limits
+  all
+  $ kill $WORKER && wait $WORKER
 
 Weights that were damaged since the model was cut are not served:
 

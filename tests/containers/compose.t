@@ -41,6 +41,7 @@ Packed with everything it needs:
   # Parameters of docker-compose.yml; an environment variable goes before.
   COMPOSE_PROJECT_NAME=parcel
   LAMINA_IMAGE=lamina:0.1.0
+  LAMINA_USER=65532:65532
   LAMINA_HOST=127.0.0.1
   LAMINA_PORT=8765
   LAMINA_PRECISION=f32
@@ -48,10 +49,16 @@ Packed with everything it needs:
   LAMINA_MAX_IN_FLIGHT=64
   LAMINA_BATCH_LIMIT=
   LAMINA_BATCH_WINDOW=
+  LAMINA_MAX_RATE=0
+  LAMINA_MAX_BODY=256MiB
+  LAMINA_MAX_CONNECTIONS=256
+  LAMINA_MAX_CONNECTIONS_PER_ADDRESS=128
   $ cd parcel && docker-compose config --services | sort && cd ..
   desk
   head
   pi
+  $ /usr/bin/python3 "$CASES/check_compose.py" parcel/docker-compose.yml
+  as the Compose Specification has it
 
 It serves, and says so when it does; the image comes out of the bundle:
 
@@ -160,10 +167,18 @@ With certificates nobody is heard who has none, inside and outside:
 
   $ docker load -qi parcel/image.tar >/dev/null
   $ lamina bundle cut -o sealed --tls >/dev/null
-  $ lamina deploy sealed --target compose 2>&1 | grep -c 'bind source path does not exist'
-  1
+  $ /usr/bin/python3 "$CASES/check_compose.py" sealed/docker-compose.yml
+  as the Compose Specification has it
+  $ lamina deploy sealed --target compose
+  lamina: the bundle 'sealed' lacks 'sealed/secrets/authority.pem': 'lamina cert sealed/secrets' makes certificates
+  [3]
+  $ cd sealed && docker-compose up -d 2>&1 | grep -o 'bind source path does not exist' | sort -u; docker-compose down -v 2>/dev/null; cd ..
+  bind source path does not exist
   $ docker container ls -aq
-  $ lamina cert sealed/secrets >/dev/null && chmod a+r sealed/secrets/head.key sealed/secrets/worker.key
+  $ lamina cert sealed/secrets >/dev/null && lamina deploy sealed --target compose
+  lamina: 'sealed/secrets/head.key' can't be read by 65532:65532, whom the containers run as: 'chown 65532:65532 sealed/secrets/head.key', or set LAMINA_USER in sealed/.env to its owner
+  [2]
+  $ chown 65532:65532 sealed/secrets/head.key sealed/secrets/worker.key
   $ lamina deploy sealed --target compose
   deployment sealed serves on port 8765; end it with 'lamina clean sealed'
   $ curl -sk --data-binary @in.npy https://localhost:8765/input -o /dev/null -w '%{http_code}\n'
@@ -173,12 +188,67 @@ With certificates nobody is heard who has none, inside and outside:
   same
   $ docker inspect sealed_pi_1 --format '{{range .Mounts}}{{.Destination}} {{end}}' | tr ' ' '\n' | grep secrets | sort
   /secrets/authority.pem
+  /secrets/revoked.pem
   /secrets/worker.key
   /secrets/worker.pem
+  $ ls "/proc/$(docker inspect sealed_head_1 --format '{{.State.Pid}}')/root/bundle/secrets"
   $ docker exec sealed_head_1 /usr/bin/lamina health --tls
   ready
+
+Also a client whose certificate was taken back is not:
+
+  $ lamina cert sealed/secrets --revoke client
+  sealed/secrets/revoked.pem: give it to every machine that should heed it, beside authority.pem
+  $ docker restart -t 5 sealed_head_1 >/dev/null
+  $ for i in $(seq 100); do curl -sfk https://localhost:8765/health/ready && break; sleep 0.1; done
+  ready
+  $ curl -s --cacert sealed/secrets/authority.pem --cert sealed/secrets/client.pem --key sealed/secrets/client.key \
+  >   --data-binary @in.npy https://localhost:8765/input
+  {"error":{"code":"permission_denied","message":"the certificate of 'client' was taken back"}}
   $ lamina clean sealed
   removed 1 deployment
+
+With tokens, who shows none is not heard; they stand in no other file of the bundle and in no argument:
+
+  $ echo short >tokens && lamina bundle cut -o known --tokens tokens
+  lamina: tokens, line 1: expected a token of 16 to 512 letters, digits or -._~+/=, such as 'openssl rand -hex 32' prints
+  [2]
+  $ echo "correct-horse-battery-staple predict" >tokens && lamina bundle cut -o known --tokens tokens >/dev/null
+  $ stat -c '%a %u %n' known/secrets known/secrets/*
+  700 0 known/secrets
+  400 65532 known/secrets/tokens
+  $ grep -rl horse known
+  known/secrets/tokens
+  $ /usr/bin/python3 "$CASES/check_compose.py" known/docker-compose.yml
+  as the Compose Specification has it
+  $ lamina deploy known --target compose --port 8300 --max-rate 2 --max-body 2MiB
+  deployment known serves on port 8300; end it with 'lamina clean known'
+  $ ask() { curl -s -o /dev/null -w '%{http_code}\n' -H "Authorization: Bearer $1" "$2" "${@:3}"; }
+  $ ask none localhost:8300/metrics
+  401
+  $ ask correct-horse-battery-staple localhost:8300/metrics
+  403
+  $ ask correct-horse-battery-staple localhost:8300/input --data-binary @in.npy
+  200
+  $ head -c 3000000 /dev/zero >large
+  $ for i in $(seq 100); do ask correct-horse-battery-staple localhost:8300/input --data-binary @large >code; grep -q 413 code && break; sleep 0.1; done; cat code
+  413
+  $ for i in 1 2 3 4 5 6; do ask correct-horse-battery-staple localhost:8300/classes; done | sort -u | tail -1
+  429
+  $ docker inspect known_head_1 | grep -c horse
+  0
+  [1]
+
+A token that is added counts without a restart:
+
+  $ echo "another-horse-battery-staple" >>known/secrets/tokens
+  $ for i in $(seq 100); do ask another-horse-battery-staple localhost:8300/metrics >code; grep -q 200 code && break; sleep 0.1; done; cat code
+  200
+  $ lamina clean known
+  removed 1 deployment
+  $ lamina bundle cut -o asked --auth >/dev/null && lamina deploy asked --target compose
+  lamina: the bundle 'asked' lacks 'asked/secrets/tokens': write tokens into it, one a line, such as 'openssl rand -hex 32' prints
+  [3]
   $ docker image rm lamina:0.1.0 >/dev/null && docker_state | diff before -
 
 A worker that is gone for good is done without, as long as the others have room:
@@ -225,4 +295,22 @@ A model that was never cut goes to one worker, under PAPDL's name of the command
   $ lamina deploy cut --target compose
   lamina: 'cut' has no manifest.json, which 'lamina bundle' writes
   [3]
+  $ docker_state | diff before -
+
+Without Docker, without Compose, or with a daemon that can't be used, nothing is begun:
+
+  $ DOCKER_HOST=unix:///nowhere lamina deploy parcel --target compose
+  lamina: Docker's daemon can't be reached (*); start it or set DOCKER_HOST (glob)
+  [1]
+  $ mkdir programs && ln -s "$(command -v lamina)" programs && PATH=$PWD/programs "$PWD/programs/lamina" deploy parcel --target compose
+  lamina: there is no program 'docker' on PATH; install Docker's command line
+  [3]
+  $ ln -s "$(command -v docker)" programs && PATH=$PWD/programs "$PWD/programs/lamina" deploy parcel --target compose 2>&1
+  lamina: there is neither 'docker compose' nor a program 'docker-compose'; install Docker Compose
+  [3]
+  $ chmod 0600 "${DOCKER_HOST#unix://}" && SETPRIV="setpriv --reuid 65534 --regid 65534 --clear-groups"
+  $ chmod a+rx . .. "$HOME/.." && DOCKER_CONFIG= HOME=/nonexistent XDG_STATE_HOME=$PWD/none $SETPRIV lamina deploy parcel --target compose 2>&1 | sed 's/(.*)/(…)/'
+  lamina: Docker's daemon may not be used by this user (…); add the user to the group 'docker' or set DOCKER_HOST
+  $ ls none 2>/dev/null; lamina status
+  nothing is deployed
   $ docker_state | diff before -

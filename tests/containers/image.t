@@ -7,6 +7,14 @@ Without a daemon; the same bytes each time:
   wrote image.tar
   $ lamina image build -o again.tar >/dev/null && cmp image.tar again.tar
 
+Also by a checkout in another folder, a second later, of files with other dates, by a user with other habits:
+
+  $ BUILD=$(dirname "$(command -v lamina)")
+  $ mkdir -p elsewhere/build/release && cp "$BUILD/lamina" "$BUILD/liblamina_openvino.so" elsewhere/build/release
+  $ ln -s "$BUILD/../../.deps" elsewhere/.deps && touch -d 2001-02-03 elsewhere/build/release/* && sleep 1
+  $ (cd elsewhere && umask 077 && TZ=Asia/Tokyo LC_ALL=C ./build/release/lamina image build -o ../again.tar >/dev/null)
+  $ cmp image.tar again.tar && rm -r elsewhere
+
 One tar is an OCI layout, whose blobs are named by their content, and what Docker reads:
 
   $ mkdir layout && tar -C layout -xf image.tar && ls layout

@@ -8,9 +8,13 @@
 #include "plan/plan_file.h"
 #include "profile/benchmark.h"
 
+#include <filesystem>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace lamina {
 namespace {
@@ -156,6 +160,49 @@ TEST_F(Bundles, LookAtNoFileOutside) {
   }
 }
 
+TEST_F(Bundles, NameTheSecretsThatTheyLackOrCanNotShow) {
+  BundleOptions options;
+  options.compose.tls = true;
+  options.compose.auth = true;
+  write(options);
+  EXPECT_TRUE(is_tls_bundle(path()));
+  const std::string user = fmt::format("{}:{}", ::geteuid(), ::getegid());
+  const auto said = [&](const std::string& who) { return message_of([&] { check_secrets(path(), who); }); };
+  EXPECT_EQ(std::filesystem::status(path() / "secrets").permissions(), std::filesystem::perms::owner_all);
+  // Nobody has to write a list of revoked certificates before there are any.
+  for (const std::string& name : secrets_of_bundle(path())) {
+    if (name == "revoked.pem") continue;
+    EXPECT_NE(said(user).find("secrets/" + name), std::string::npos) << said(user);
+    EXPECT_NE(said(user).find(name == "tokens" ? "openssl rand" : "lamina cert"), std::string::npos);
+    write_file(path() / "secrets" / name, "x");
+    std::filesystem::permissions(path() / "secrets" / name, std::filesystem::perms::owner_read);
+  }
+  EXPECT_EQ(said(user), "no error");
+  EXPECT_NE(said("4000000:4000000").find("can't be read by 4000000:4000000"), std::string::npos);
+  for (const char* wrong : {"", "root", "1", "1:2:3", "1:2 "}) {
+    EXPECT_NE(said(wrong).find("LAMINA_USER"), std::string::npos) << wrong;
+  }
+}
+
+TEST_F(Bundles, HaveTokensForTheirOwnEyesOnly) {
+  BundleOptions options;
+  options.compose.auth = true;
+  options.tokens = directory_.path() / "tokens";
+  write_file(options.tokens, "correct-horse-battery-staple\n");
+  write(options);
+  const std::filesystem::path tokens = path() / "secrets" / "tokens";
+  EXPECT_EQ(read_file(tokens, 100), "correct-horse-battery-staple\n");
+  EXPECT_EQ(std::filesystem::status(tokens).permissions(), std::filesystem::perms::owner_read);
+  EXPECT_FALSE(is_tls_bundle(path()));
+  for (const auto& entry : std::filesystem::directory_iterator(path())) {
+    if (!entry.is_regular_file()) continue;
+    EXPECT_EQ(read_file(entry.path(), 100'000).find("battery-staple"), std::string::npos) << entry.path();
+  }
+  // They may be others tomorrow, and the bundle the same.
+  std::filesystem::remove(tokens);
+  check_bundle(path());
+}
+
 TEST_F(Bundles, AreWholeOrNotThere) {
   BundleOptions options;
   options.write_image = [](const std::filesystem::path&) { fail(ErrorCode::io, "the disk is full"); };
@@ -182,6 +229,23 @@ TEST(ComposeFile, HasTheLimitsOfTheDevices) {
   EXPECT_NE(file.find("cpus: 0.6\n    mem_limit: 1073741824\n"), std::string::npos);
   EXPECT_NE(file.find("cpus: 4\n    volumes:"), std::string::npos);
   EXPECT_NE(file.find("\"0\", \"--insecure\"]\n    volumes:"), std::string::npos) << file;
+}
+
+TEST(ComposeFile, ShowsEachProcessItsOwnSecretsAlone) {
+  ComposeFileOptions options{"lamina:1", "farm"};
+  options.tls = true;
+  options.auth = true;
+  const std::string file = compose_file(plan_for({"pi"}), options);
+  const std::string head = file.substr(file.find("  head:\n"), file.find("  pi:\n") - file.find("  head:\n"));
+  const std::string worker = file.substr(file.find("  pi:\n"));
+  EXPECT_NE(head.find(R"("--auth", "/secrets/tokens"])"), std::string::npos) << head;
+  EXPECT_NE(head.find("source: ./secrets/tokens, target: /secrets/tokens, read_only: true"),
+            std::string::npos);
+  EXPECT_EQ(head.find("worker.key"), std::string::npos);
+  EXPECT_EQ(worker.find("tokens"), std::string::npos);
+  EXPECT_EQ(worker.find("head.key"), std::string::npos);
+  EXPECT_EQ(file.find("client"), std::string::npos);
+  EXPECT_EQ(file.find("authority.key"), std::string::npos);
 }
 
 TEST(ComposeFile, MakesNamesOfProjects) {

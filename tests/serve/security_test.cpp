@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cluster/certificates.h"
+#include "cluster/revocation.h"
 #include "graph/npy.h"
 #include "serve/fake_orchestrator.h"
 #include "serve/http_server.h"
@@ -10,6 +11,8 @@
 #include "support/python.h"
 #include "support/shell.h"
 
+#include <chrono>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +38,13 @@ class Guarded : public ::testing::Test {
     write_file(file("x.npy"), array_);
   }
   std::string file(const std::string& name) const { return (scratch_.path() / name).string(); }
+  // Tokens, each perhaps with its role.
+  void know(const std::vector<std::string>& tokens) {
+    std::string lines;
+    for (const std::string& token : tokens) lines += token + "\n";
+    write_file(file("tokens"), lines);
+    options_.tokens = file("tokens");
+  }
   void make_certificates() {
     create_authority(file("pki"));
     create_certificates(file("pki"),
@@ -71,7 +81,7 @@ class Guarded : public ::testing::Test {
 };
 
 TEST_F(Guarded, AStrangerGetsHealthAndThePageAndNothingElse) {
-  options_.tokens = {kToken};
+  know({kToken});
   start();
   for (const char* path :
        {"/metrics", "/status", "/classes", "/connect", "/activate", "/workerhealthcheck", "/nowhere"}) {
@@ -92,7 +102,7 @@ TEST_F(Guarded, AStrangerGetsHealthAndThePageAndNothingElse) {
 }
 
 TEST_F(Guarded, HealthTellsAStrangerNoAddressesAndNoErrors) {
-  options_.tokens = {kToken};
+  know({kToken});
   orchestrator_.state.stages[1].ready = false;
   orchestrator_.state.stages[1].error = "secret-machine is out of memory";
   start();
@@ -105,7 +115,7 @@ TEST_F(Guarded, HealthTellsAStrangerNoAddressesAndNoErrors) {
 }
 
 TEST_F(Guarded, AStrangersBodyIsNotReadBeforeItIsRefused) {
-  options_.tokens = {kToken};
+  know({kToken});
   start();
   RawClient client(server_->port());
   client.send("POST /input HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
@@ -131,7 +141,7 @@ TEST_F(Guarded, OutsideTheLoopbackSomebodyMustBeKnown) {
       EXPECT_NE(std::string(error.what()).find(way), std::string::npos) << error.what();
     }
   }
-  options_.tokens = {kToken};
+  know({kToken});
   EXPECT_NO_THROW(start());
   server_.reset();
   options_.tokens.clear();
@@ -161,7 +171,7 @@ TEST_F(Guarded, CurlPredictsByHttpsAndMoreThanOneRequestAConnection) {
 TEST_F(Guarded, OfCertificatesOnlyAClientsOfThisAuthorityIsTaken) {
   make_certificates();
   options_.tls.authority = file("pki/authority.pem");
-  options_.tokens = {kToken};
+  know({kToken});
   start();
   EXPECT_EQ(curl("/metrics", trusted() + certificate_words("pki", "client"), "https"), "200");
   EXPECT_EQ(curl("/metrics", trusted(), "https"), "401");
@@ -179,6 +189,57 @@ TEST_F(Guarded, OfCertificatesOnlyAClientsOfThisAuthorityIsTaken) {
             "-days -1 -out late.pem && cp client.key late.key");
   ASSERT_EQ(made.status, 0) << made.output;
   EXPECT_EQ(curl("/metrics", trusted() + certificate_words("pki", "late"), "https"), "failed");
+}
+
+TEST_F(Guarded, ATokensRoleSaysWhatItMayAskFor) {
+  know({kToken, "for-predicting-alone predict", "for-watching-alone watch"});
+  start();
+  const std::string predicts = "-H 'Authorization: Bearer for-predicting-alone' ";
+  const std::string watches = "-H 'Authorization: Bearer for-watching-alone' ";
+  EXPECT_EQ(curl("/input", predicts + predict()), "200");
+  EXPECT_EQ(curl("/input", watches + predict()), "403");
+  EXPECT_EQ(curl("/metrics", predicts), "403");
+  EXPECT_NE(read_file(file("answer"), 10'000).find("there to predict"), std::string::npos);
+  EXPECT_EQ(curl("/metrics", watches), "200");
+  EXPECT_EQ(curl("/workerhealthcheck", watches), "200");
+  for (const std::string& token : {predicts, watches}) {
+    EXPECT_EQ(curl("/status", token), "200") << "the page shows it";
+    EXPECT_EQ(curl("/activate", token), "403");
+  }
+  EXPECT_EQ(curl("/activate", kBearer), "200");
+}
+
+TEST_F(Guarded, ACertificateThatWasTakenBackIsNoLongerGood) {
+  make_certificates();
+  create_certificates(file("pki"), {{"lost", CertificateHolder::client, {}}}, 1);
+  options_.tls.authority = file("pki/authority.pem");
+  options_.tls.revoked = file("pki/revoked.pem");
+  start();
+  EXPECT_EQ(curl("/metrics", trusted() + certificate_words("pki", "lost"), "https"), "200");
+  revoke_certificate(file("pki"), "lost");
+  const Deadline deadline{std::chrono::seconds(20)};
+  while (curl("/metrics", trusted() + certificate_words("pki", "lost"), "https") == "200" &&
+         !deadline.passed()) {
+  }
+  EXPECT_EQ(curl("/metrics", trusted() + certificate_words("pki", "lost"), "https"), "403");
+  EXPECT_NE(read_file(file("answer"), 10'000).find("'lost' was taken back"), std::string::npos);
+  EXPECT_EQ(curl("/metrics", trusted() + certificate_words("pki", "client"), "https"), "200");
+}
+
+TEST_F(Guarded, ANewCertificateIsShownWithoutARestart) {
+  make_certificates();
+  start();
+  ASSERT_EQ(curl("/health/live", trusted(), "https"), "200");
+  // By another authority, whose files come one after the other.
+  create_certificates(file("other"), {{"head", CertificateHolder::process, {"127.0.0.1"}}}, 1);
+  for (const char* name : {"head.pem", "head.key"}) {
+    std::filesystem::copy_file(file(std::string("other/") + name), file(std::string("pki/") + name),
+                               std::filesystem::copy_options::overwrite_existing);
+    const Deadline rest{std::chrono::milliseconds(1100)};
+    while (!rest.passed()) EXPECT_NE(curl("/health/live", "-k", "https"), "failed");
+  }
+  EXPECT_EQ(curl("/health/live", "--cacert " + file("other/authority.pem"), "https"), "200");
+  EXPECT_EQ(curl("/health/live", trusted(), "https"), "failed");
 }
 
 TEST_F(Guarded, PythonAsksByHttpsAndLargeBodiesComeWhole) {
@@ -230,7 +291,7 @@ TEST_F(Guarded, WhoNeverFinishesTheHandshakeIsCutOffAndOthersAreServed) {
 }
 
 TEST_F(Guarded, AClientThatAsksTooOftenIsToldWhenToComeBackAndAnotherIsServed) {
-  options_.tokens = {kToken, "another-token-of-some-length"};
+  know({kToken, "another-token-of-some-length"});
   options_.max_requests_per_second = 3;
   start();
   const std::string url = " http://" + address() + "/classes";
@@ -309,6 +370,58 @@ TEST_F(Guarded, SlowAndOversizeClientsDoNotKeepAGoodOneWaiting) {
     EXPECT_EQ(answer.status, 200) << answer.body;
   }
   for (int i = 0; i < 40; ++i) EXPECT_EQ(slow[i]->receive().status, i % 4 == 3 ? 413 : 408) << i;
+}
+
+TEST_F(Guarded, SlowClientsAndFloodsOfHeadersByHttpsDoNotKeepAGoodOneWaitingEither) {
+  make_certificates();
+  options_.header_timeout = std::chrono::milliseconds(1500);
+  options_.max_body_bytes = 1 << 20;
+  start();
+  // Each byte comes well before a timeout would end; what counts is when the whole has come.
+  EXPECT_EQ(run_python(R"(
+import collections, io, socket, ssl, sys, threading, time, http.client, numpy as np
+port, authority = int(sys.argv[1]), sys.argv[2]
+context = ssl.create_default_context(cafile=authority)
+openings = [b'GET /status HTTP/1.1\r\nHost: a\r\nX: ',
+            b'POST /input HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n',
+            b'POST /input HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n90000\r\n',
+            b'POST /input HTTP/1.1\r\nHost: a\r\nContent-Length: 99000000\r\n\r\n',
+            b'GET /status HTTP/1.1\r\nHost: a\r\n' + b'X: y\r\n' * 9000,
+            b'GET /status HTTP/1.1\r\nHost: a\r\nX: ' + b'y' * 50000]
+told = [408, 408, 408, 413, 431, 431]
+answers = collections.Counter()
+
+def be_slow(kind):
+    stream = context.wrap_socket(socket.create_connection(('127.0.0.1', port), timeout=20), server_hostname='localhost')
+    try:
+        stream.sendall(openings[kind])
+        stream.settimeout(0.2)
+        for _ in range(100):
+            try:
+                answer = stream.recv(1000)
+                break
+            except TimeoutError:
+                stream.send(b'z')
+    except OSError as error:
+        answer = b'HTTP/1.1 000 ' + str(error).encode()
+    answers[kind, int(answer.split()[1])] += 1
+
+slow = [threading.Thread(target=be_slow, args=(i % 6,)) for i in range(36)]
+for thread in slow:
+    thread.start()
+body = io.BytesIO()
+np.save(body, np.ones((1, 2, 3), np.float32))
+while any(thread.is_alive() for thread in slow):
+    good = http.client.HTTPSConnection('localhost', port, timeout=20, context=context)
+    good.request('POST', '/input', body.getvalue())
+    assert good.getresponse().status == 200
+    good.close()
+for kind, status in enumerate(told):
+    assert answers[kind, status] == 6, answers
+print('good')
+)",
+                       {std::to_string(server_->port()), file("pki/authority.pem")}),
+            "good\n");
 }
 
 TEST_F(Guarded, HasteInTheBeginningIsNoCreditForARestInTheEnd) {

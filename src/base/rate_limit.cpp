@@ -1,4 +1,4 @@
-#include "serve/rate_limit.h"
+#include "base/rate_limit.h"
 
 #include <algorithm>
 #include <iterator>
@@ -9,7 +9,9 @@ namespace {
 constexpr std::size_t kMostClients = 10'000;
 }
 
-RateLimit::RateLimit(double per_second) : per_second_(per_second), most_(std::max(per_second, 1.0)) {}
+RateLimit::RateLimit(double per_second) : RateLimit(per_second, std::max(per_second, 1.0)) {}
+
+RateLimit::RateLimit(double per_second, double at_once) : per_second_(per_second), most_(at_once) {}
 
 void RateLimit::refill(Bucket& bucket, Clock::time_point now) const {
   const double seconds = std::chrono::duration<double>(now - bucket.seen).count();

@@ -11,12 +11,13 @@
 
 namespace lamina {
 
-// A token bucket for each client: `per_second` in the long run, as many at once as come in a second (at least
-// one). Holds few clients at a time, so that strangers of many addresses can't fill the memory. Thread-safe.
+// A token bucket for each client: `per_second` in the long run, `at_once` after a rest. Holds few clients at
+// a time, so that strangers of many addresses can't fill the memory. Thread-safe.
 class RateLimit {
  public:
-  // 0: no limit.
+  // 0: no limit. As many at once as come in a second, at least one.
   explicit RateLimit(double per_second);
+  RateLimit(double per_second, double at_once);
 
   // Zero: the request may go on and is counted. Otherwise the time after which another try would be.
   std::chrono::duration<double> wait_of(const std::string& client, Clock::time_point now);

@@ -8,6 +8,7 @@
 #include "deploy/docker.h"
 #include "deploy/record.h"
 #include "deploy/swarm.h"
+#include "deploy/swarm_removal.h"
 
 #include <algorithm>
 

@@ -2,8 +2,6 @@
 
 #include "base/error.h"
 
-#include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <sstream>
 #include <utility>
@@ -71,10 +69,14 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 bool says_port_is_taken(const std::string& message) {
-  constexpr std::array kWords = {"port is already allocated", "address already in use",
-                                 "host-mode port already in use"};
-  return std::any_of(kWords.begin(), kWords.end(),
-                     [&](const char* words) { return message.find(words) != std::string::npos; });
+  return says(message, "port is already allocated") || says(message, "address already in use") ||
+         says(message, "host-mode port already in use");
+}
+
+// Of volumes, of networks of one daemon, of networks of a Swarm.
+bool says_in_use(const std::string& message) {
+  return says(message, "volume is in use") || says(message, "has active endpoints") ||
+         says(message, "is in use by");
 }
 
 Docker docker_of_environment() {

@@ -25,6 +25,9 @@ std::vector<std::string> lines_of(const std::string& text);
 // Whether Docker says that a port is another's.
 bool says_port_is_taken(const std::string& message);
 
+// Whether Docker says that a volume or network can't be removed yet, as a container still has it.
+bool says_in_use(const std::string& message);
+
 // All members are thread-safe; each runs a process.
 class Docker {
  public:

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "deploy/compose_file.h"
 #include "deploy/image.h"
+#include "deploy/swarm_removal.h"
 #include "plan/plan_file.h"
 #include "serve/probe.h"
 #include "slice/artifact.h"
@@ -17,7 +18,6 @@ namespace lamina {
 
 namespace {
 
-constexpr const char* kHeadAlias = "lamina-head";
 constexpr std::chrono::minutes kTransfer{30};
 constexpr std::chrono::milliseconds kPoll{200};
 constexpr std::chrono::seconds kProbe{2};
@@ -106,7 +106,7 @@ class Stack {
   const SwarmService& start_head(SwarmService head) {
     head.name = record_.name + "_head";
     head.node = swarm_.own_node();
-    head.alias = kHeadAlias;
+    head.alias = kHeadHost;
     head.volume = volume();
     add_security("head", head);
     swarm_.create_service(head, network(), image_, record_.name);
@@ -172,11 +172,6 @@ class Stack {
   }
   std::string network() const { return record_.name + "_pipeline"; }
   std::string label() const { return label_of(record_.name); }
-  // Dots are not for services.
-  static std::string service_name(std::string node) {
-    std::replace(node.begin(), node.end(), '.', '-');
-    return node;
-  }
   void wait() const {
     explain([&] { swarm_.wait_until_running(services_, options_.image, options_.startup); });
   }
@@ -277,7 +272,7 @@ std::string device_of_node(const std::string& id) {
     const Swarm swarm(docker_of_environment(), [] {});
     std::vector<std::string> found;
     for (const SwarmNode& node : swarm.nodes()) {
-      if (node.id.starts_with(id)) found.push_back(node.name);
+      if (node.host == id || node.id.starts_with(id)) found.push_back(node.name);
     }
     if (found.size() == 1) return found.front();
   } catch (const Error&) {
@@ -374,7 +369,7 @@ ContainerRecord deploy_on_swarm(const SwarmOptions& options, const SwarmServeOpt
   head.arguments = {"deploy",        kImageStore,
                     "--host",        "0.0.0.0",
                     "--port",        std::to_string(kHttpPort),
-                    "--head-listen", fmt::format("{}:{}", kHeadAlias, kAnswerPort)};
+                    "--head-listen", fmt::format("{}:{}", kHeadHost, kAnswerPort)};
   if (options.tls.enabled()) head.arguments.insert(head.arguments.end(), {"--tls", "--auth-certificates"});
   stack.start_head(std::move(head));
   const Deadline deadline(options.startup);

@@ -85,8 +85,16 @@ Docker docker_of_environment() {
 }
 
 std::map<std::string, std::string> Docker::environment() const {
-  if (host_.empty()) return {};
-  return {{"DOCKER_HOST", host_}};
+  std::map<std::string, std::string> variables;
+  if (!host_.empty()) variables["DOCKER_HOST"] = host_;
+  if (!configuration_.empty()) variables["DOCKER_CONFIG"] = configuration_.string();
+  return variables;
+}
+
+Docker Docker::with_configuration(std::filesystem::path directory) const {
+  Docker docker(host_);
+  docker.configuration_ = std::move(directory);
+  return docker;
 }
 
 std::string Docker::run(const std::vector<std::string>& arguments, std::chrono::milliseconds limit) const {
@@ -127,8 +135,9 @@ void Docker::load(const std::filesystem::path& tar) const {
   run({"load", "--quiet", "--input", tar.string()}, kTransferLimit);
 }
 
-std::string Docker::push(const std::string& name, const std::string& registry) const {
+PushedImage Docker::push(const std::string& name, const std::string& registry) const {
   const std::string there = registry + "/" + name;
+  PushedImage pushed{there, ""};
   const bool known = !image_id(there).empty();
   run({"tag", name, there});
   const auto untag = [&] {
@@ -136,12 +145,18 @@ std::string Docker::push(const std::string& name, const std::string& registry) c
   };
   try {
     run({"push", "--quiet", there}, kTransferLimit);
+    const std::string where = "docker image inspect";
+    for (const std::string& content :
+         parse_json(run({"image", "inspect", "--format", "{{json .RepoDigests}}", there}), where)
+             .get<std::vector<std::string>>()) {
+      if (content.starts_with(there.substr(0, there.rfind(':')) + "@")) pushed.content = content;
+    }
   } catch (const Error&) {
     untag();
     throw;
   }
   untag();
-  return there;
+  return pushed;
 }
 
 std::vector<std::string> Docker::find(DockerThing thing, const std::string& label) const {

@@ -108,9 +108,9 @@ void Swarm::create_service(const SwarmService& service, const std::string& netwo
   }
   if (service.published_port > 0) {
     words.insert(words.end(), {"--publish", fmt::format("mode=host,published={},target={}",
-                                                        service.published_port, kHttpPort)});
+                                                        service.published_port, service.port)});
   }
-  for (const std::string& variable : service.environment) words.insert(words.end(), {"--env", variable});
+  if (docker_.has_configuration()) words.emplace_back("--with-registry-auth");
   words.push_back(image);
   words.insert(words.end(), service.arguments.begin(), service.arguments.end());
   docker_.run(words);
@@ -125,6 +125,12 @@ bool Swarm::has_ended(const SwarmService& service) const {
   const std::vector<SwarmTask> tasks = list_tasks(docker_, {service.name});
   return std::any_of(tasks.begin(), tasks.end(),
                      [](const SwarmTask& task) { return task.state == "complete"; });
+}
+
+std::string Swarm::output_of(const SwarmService& service) const {
+  const CommandResult logs = run_command({"docker", "service", "logs", "--raw", service.name},
+                                         {.environment = docker_.environment()});
+  return logs.output;
 }
 
 std::string Swarm::last_words(const std::string& service) const {

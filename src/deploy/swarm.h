@@ -15,9 +15,6 @@
 
 namespace lamina {
 
-// Where services find their secrets as files.
-constexpr const char* kSecrets = "/run/secrets";
-
 struct SwarmService {
   std::string name;
   std::string node;                    // id of the node that it is pinned to
@@ -26,8 +23,8 @@ struct SwarmService {
   double cpus = 0;                     // 0: no limit
   std::uint64_t memory = 0;            // 0: no limit
   std::string volume;                  // mounted at kImageStore; empty: a fresh one, which goes with its task
-  int published_port = 0;              // of its node, for kHttpPort; 0: none
-  std::vector<std::string> environment = {};                      // NAME=VALUE
+  int port = 0;                        // that it listens on, published by its node as
+  int published_port = 0;              // this; 0: not at all
   std::vector<std::pair<std::string, std::string>> secrets = {};  // name, and that of its file in kSecrets
   bool ends = false;                                              // by itself, with success
   bool restarts = false;                                          // when it fails
@@ -43,6 +40,8 @@ class Swarm {
   Swarm(Docker docker, Interruption interruption);
 
   const Docker& docker() const { return docker_; }
+  // For the same Swarm: nodes are told the passwords of registries that this `docker` knows.
+  void use(Docker docker) { docker_ = std::move(docker); }
   // The id of the node that this daemon is.
   const std::string& own_node() const { return own_node_; }
   std::vector<SwarmNode> nodes() const;
@@ -68,6 +67,8 @@ class Swarm {
   void expect_running(const std::vector<SwarmService>& services, const std::string& image) const;
   // Whether a service that ends has done so.
   bool has_ended(const SwarmService& service) const;
+  // What its tasks have printed, without errors.
+  std::string output_of(const SwarmService& service) const;
   void interruption_point() const { interruption_(); }
 
  private:

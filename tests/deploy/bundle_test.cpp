@@ -140,7 +140,7 @@ TEST(ContainerRecord, ComesBackAsItWas) {
   EXPECT_EQ(found[0].target, "compose");
   EXPECT_EQ(found[0].directory, "/parcel");
   EXPECT_EQ(found[0].docker_host, "unix:///docker.sock");
-  EXPECT_EQ(found[0].loaded_image, "lamina:1");
+  EXPECT_EQ(found[0].loaded_images, std::vector<std::string>{"lamina:1"});
   EXPECT_EQ(found[0].port, 8123);
 }
 

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/file.h"
+#include "deploy/registry_access.h"
 #include "deploy/swarm_nodes.h"
 #include "deploy/swarm_removal.h"
 
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <crypt.h>
 #include <gtest/gtest.h>
 
 namespace lamina {
@@ -75,6 +77,33 @@ TEST_F(Removal, GivesUpAtOnceOnAnyOtherError) {
   answer("echo 'remove left: permission denied' >&2; exit 1");
   EXPECT_THROW(remove_from_swarm(Docker(), "farm"), Error);
   EXPECT_EQ(calls(), 1);
+}
+
+TEST(RegistryAccess, HashesAsBcryptAndKeepsWhatDockerWasConfiguredWith) {
+  const TemporaryDirectory home;
+  const TemporaryDirectory configured;
+  write_file(home.path() / "config.json",
+             R"({"auths": {"other.lan": {"auth": "eA=="}}, "credsStore": "pass", "currentContext": "far"})");
+  std::filesystem::create_directory(home.path() / "contexts");
+  write_file(home.path() / "contexts" / "one", "far");
+  ::setenv("DOCKER_CONFIG", home.path().c_str(), 1);
+  const Docker docker = log_in(Docker("tcp://h"), configured.path(), "10.0.0.1:5000", "lamina", "pass word");
+  ::unsetenv("DOCKER_CONFIG");
+  EXPECT_EQ(docker.environment().at("DOCKER_CONFIG"), configured.path());
+  EXPECT_EQ(docker.environment().at("DOCKER_HOST"), "tcp://h");
+  EXPECT_EQ(read_file(configured.path() / "contexts" / "one", 10), "far");
+  const Json json = parse_json(read_file(configured.path() / "config.json", 1000), "config");
+  EXPECT_EQ(json.at("auths").at("10.0.0.1:5000").at("auth"), "bGFtaW5hOnBhc3Mgd29yZA==");
+  EXPECT_EQ(json.at("auths").at("other.lan").at("auth"), "eA==");
+  EXPECT_EQ(json.at("currentContext"), "far");
+  EXPECT_FALSE(json.contains("credsStore"));
+  EXPECT_EQ(random_password().size(), 48);
+  EXPECT_NE(random_password(), random_password());
+  const std::string line = htpasswd_line("lamina", "pass word");
+  ASSERT_TRUE(line.starts_with("lamina:$2y$05$")) << line;
+  crypt_data scratch{};
+  const std::string hash = line.substr(7, line.size() - 8);
+  EXPECT_EQ(hash, ::crypt_r("pass word", hash.c_str(), &scratch));
 }
 
 }  // namespace

@@ -165,13 +165,11 @@ Benchmark benchmark_on_swarm(const SwarmOptions& options, const BenchmarkOptions
     device.memory = node.memory;
     workers.emplace_back(node, device);
   }
-  stack.start_workers(workers);
-
   const TemporaryDirectory scratch;
   write_file(scratch.path() / "devices.toml", devices_file(nodes));
-  stack.fill_volume({{options.directory / "model.json", "model.json"},
-                     {options.directory / "weights.safetensors", "weights.safetensors"},
-                     {scratch.path() / "devices.toml", "devices.toml"}});
+  stack.start_workers(workers, {{options.directory / "model.json", "model.json"},
+                                {options.directory / "weights.safetensors", "weights.safetensors"},
+                                {scratch.path() / "devices.toml", "devices.toml"}});
   SwarmService measuring;
   measuring.arguments = benchmark_arguments(measured, options.startup);
   run_to_its_end(swarm, stack, std::move(measuring));
@@ -203,8 +201,7 @@ std::string configure_on_swarm(const SwarmOptions& options, const std::string& s
   std::vector<NamedFile> files;
   for (const char* name : {"model.json", "weights.safetensors", "benchmark.json"})
     files.emplace_back(options.directory / name, name);
-  stack.fill_volume(files);
-  stack.start_workers(workers);
+  stack.start_workers(workers, files);
   SwarmService configuring;
   configuring.arguments = {"configure", kImageStore, "--head-listen",
                            fmt::format("{}:{}", kHeadHost, kAnswerPort)};
@@ -246,8 +243,6 @@ SwarmDeployment deploy_on_swarm(const SwarmOptions& options, const SwarmServeOpt
   record.port = served.port;
   SwarmStack stack(swarm, options, record);
   stack.start_network();
-  stack.fill_volume(files_of_head(options.directory, served));
-
   SwarmService head;
   head.port = kHttpPort;
   head.published_port = served.port;
@@ -259,10 +254,10 @@ SwarmDeployment deploy_on_swarm(const SwarmOptions& options, const SwarmServeOpt
   head.arguments.insert(head.arguments.end(), served.arguments.begin(), served.arguments.end());
   if (!served.classes.empty())
     head.arguments.insert(head.arguments.end(), {"--classes", fmt::format("{}/{}", kImageStore, kClasses)});
+  stack.start_workers(workers, files_of_head(options.directory, served));
   // A volume belongs to one node, and this daemon fills and removes those of its own alone.
   if (source->id != swarm.own_node())
     head.arguments.insert(head.arguments.end(), {"--fetch", stack.start_keeper()});
-  stack.start_workers(workers);
   stack.start_head(std::move(head), source->id, served.secrets);
   const Deadline deadline(options.startup);
   while (!is_serving(source->address, served.port, served.https, kProbe)) {

@@ -67,7 +67,8 @@ void SwarmStack::start_network() {
   if (options_.registry_port > 0) start_registry();
 }
 
-void SwarmStack::start_workers(const std::vector<std::pair<SwarmNode, DeviceInfo>>& workers) {
+void SwarmStack::start_workers(const std::vector<std::pair<SwarmNode, DeviceInfo>>& workers,
+                               const std::vector<NamedFile>& files) {
   for (const auto& [node, device] : workers) {
     SwarmService service;
     service.name = fmt::format("{}_{}", record_.name, service_name(node.name));
@@ -89,6 +90,7 @@ void SwarmStack::start_workers(const std::vector<std::pair<SwarmNode, DeviceInfo
                          std::to_string(device.memory)};
     start(std::move(service), "worker");
   }
+  fill_volume(files);
   wait();
 }
 
@@ -193,7 +195,7 @@ std::string SwarmStack::trust_advice() const {
                      options_.tls.authority.string(), registry_);
 }
 
-void SwarmStack::fill_volume(const std::vector<NamedFile>& files) {
+void SwarmStack::fill_volume(const std::vector<NamedFile>& files) const {
   swarm_.docker().run({"volume", "create", "--label", label_of(record_.name), volume()});
   const std::string container = create_container();
   for (const auto& [file, name] : files) {

@@ -40,9 +40,9 @@ class SwarmStack {
 
   // And the secrets that the services share, and the registry.
   void start_network();
-  void start_workers(const std::vector<std::pair<SwarmNode, DeviceInfo>>& workers);
-  // Puts files into a volume of this daemon's node.
-  void fill_volume(const std::vector<NamedFile>& files);
+  // And, while they start, puts `files` into a volume of this daemon's node.
+  void start_workers(const std::vector<std::pair<SwarmNode, DeviceInfo>>& workers,
+                     const std::vector<NamedFile>& files);
   // Takes a file out of it, into a directory.
   void fetch(const std::string& file, const std::filesystem::path& directory) const;
   // Keeps the volume's files for a head on another node. Returns where it gets them.
@@ -64,6 +64,7 @@ class SwarmStack {
   std::string secret(const std::string& file) const { return record_.name + "_" + file; }
   void start_registry();
   std::string create_container() const;
+  void fill_volume(const std::vector<NamedFile>& files) const;
   void start(SwarmService service, const std::string& role);
   void create_secret(const std::string& name, const std::filesystem::path& file) const;
   void push_image();

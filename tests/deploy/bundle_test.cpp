@@ -132,7 +132,7 @@ TEST(ComposeFile, MakesNamesOfProjects) {
 TEST(ContainerRecord, ComesBackAsItWas) {
   const TemporaryDirectory state;
   ::setenv("XDG_STATE_HOME", state.path().c_str(), 1);
-  save_record(ContainerRecord{"farm", "compose", "/parcel", "unix:///docker.sock", "lamina:1", 8123});
+  save_record(ContainerRecord{"farm", "compose", "/parcel", "unix:///docker.sock", {"lamina:1"}, 8123});
   const std::vector<ContainerRecord> found = list_container_records();
   ::unsetenv("XDG_STATE_HOME");
   ASSERT_EQ(found.size(), 1U);

@@ -7,7 +7,7 @@ The session of PAPDL's README: VGG16 over a node of 1 core and 2 GB, one of 2 co
   $ docker node update --label-add systems.lamina.cpus=2 --label-add systems.lamina.memory=4GB vm5 >/dev/null
   $ swarm_state >before
   $ lamina slice vgg16.keras -o vgg16 | tail -1
-  wrote vgg16: 23 pieces, 22 legal cuts
+  wrote vgg16: 21 pieces, 21 legal cuts
   $ lamina benchmark vgg16 --target swarm --insecure -r 3 -d 0.2 -l 10 | tail -1
   wrote vgg16/benchmark.json
   $ jq -c '.devices[] | [.name, .cpus, .memory]' vgg16/benchmark.json | tail -2

@@ -22,6 +22,7 @@ struct Options {
   std::string directory;
   std::vector<std::string> processes;
   std::vector<std::string> clients;
+  std::vector<std::string> servers;
   std::vector<std::string> hosts;
   std::vector<std::string> revoked;
   int days = 365;
@@ -33,6 +34,17 @@ std::vector<std::string> own_hosts() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) == 0 && name[0] != '\0') hosts.emplace_back(name.data());
   return hosts;
+}
+
+const char* name_of(CertificateHolder holder) {
+  switch (holder) {
+    case CertificateHolder::process:
+      return "process";
+    case CertificateHolder::server:
+      return "server";
+    default:
+      return "client";
+  }
 }
 
 void expect_absent(const std::filesystem::path& directory, const std::string& name) {
@@ -61,6 +73,8 @@ void run(const Options& options) {
   for (const std::string& name : options.processes) {
     requests.push_back({name, CertificateHolder::process, hosts});
   }
+  for (const std::string& name : options.servers)
+    requests.push_back({name, CertificateHolder::server, hosts});
   for (const std::string& name : options.clients) requests.push_back({name, CertificateHolder::client, {}});
   if (requests.empty()) {
     requests = {{"head", CertificateHolder::process, hosts},
@@ -76,7 +90,7 @@ void run(const Options& options) {
   for (const CertificateRequest& request : requests) {
     const TlsFiles files = certificate_files(options.directory, request.name);
     std::printf("%s, %s: a %s's, for %d days\n", files.certificate.c_str(), files.key.c_str(),
-                request.holder == CertificateHolder::process ? "process" : "client", options.days);
+                name_of(request.holder), options.days);
   }
 }
 
@@ -92,6 +106,8 @@ void add_cert(CLI::App& app) {
       "--client", options->clients,
       "by the authority that DIR has: one more certificate, for a client of the HTTP front end");
   command->add_option("--process", options->processes, "the same for a head or a worker");
+  command->add_option("--server", options->servers,
+                      "the same for another program's TLS, such as a registry's, at --host");
   command->add_option("--host", options->hosts,
                       "a name or address that HTTPS clients reach the head at, beside those of this machine");
   command->add_option("--days", options->days, "how long they last")

@@ -20,5 +20,6 @@ void add_image(CLI::App& app);
 void add_bundle(CLI::App& app);
 void add_health(CLI::App& app);
 void add_cert(CLI::App& app);
+void add_keep(CLI::App& app);
 
 }  // namespace lamina::cli

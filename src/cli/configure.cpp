@@ -1,9 +1,12 @@
 // lamina configure: the best plan, from what was measured.
+#include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/planning.h"
+#include "cli/signals.h"
 #include "cli/steps.h"
+#include "cli/swarm.h"
 #include "cli/tls_options.h"
 #include "cluster/process_memory.h"
 #include "deploy/swarm_fleet.h"
@@ -16,6 +19,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <set>
 
 #include <CLI/CLI.hpp>
 
@@ -35,6 +39,8 @@ struct Options {
   bool explain = false;
   bool dry_run = false;
   std::string svg;
+  std::string target = "local";
+  SwarmArguments swarm;
 };
 
 std::vector<std::string> stage_names(const Plan& plan) {
@@ -61,6 +67,32 @@ std::string resolve_source(const std::string& source, const Benchmark& benchmark
   const bool is_name = std::any_of(benchmark.devices.begin(), benchmark.devices.end(),
                                    [&](const DeviceInfo& device) { return device.name == source; });
   return is_name ? source : device_of_node(source);
+}
+
+// Measured where the workers are: inside the Swarm's network, which this machine's processes are not on.
+void run_on_swarm(const Options& options, const CLI::App& command) {
+  for (const char* option : {"--svg", "--dry-run", "--calibration"}) {
+    if (command.count(option) == 0) continue;
+    fail(ErrorCode::unsupported, "plans are measured in a container of the Swarm, which can't do {}", option);
+  }
+  const EndSignals signals;
+  const std::string source = resolve_source(options.source, load_benchmark(options.directory));
+  std::vector<std::string> words = {source};
+  // What says where to run is said by the Swarm itself.
+  const std::set<std::string> here = {"--target",        "--stack",     "--image",   "--with-registry",
+                                      "--registry-port", "--encrypted", "--tls-ca",  "--tls-cert",
+                                      "--tls-key",       "--insecure",  "--startup", "--certificates",
+                                      "--head-listen"};
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_name();
+    if (option->count() == 0 || !name.starts_with("-") || here.contains(name)) continue;
+    words.push_back(name);
+    if (option->get_expected_max() > 0) words.push_back(option->as<std::string>());
+  }
+  const std::string output = configure_on_swarm(
+      options.swarm.options(options.directory, options.startup, options.tls, signals), source, words);
+  std::printf("%swrote %s/plan.json\n", output.substr(0, output.rfind("wrote ")).c_str(),
+              options.directory.c_str());
 }
 
 void run(const Options& options) {
@@ -135,7 +167,19 @@ void add_configure(CLI::App& app) {
                     "say where time and memory go, and what other plans there are");
   command->add_option("--svg", options->svg, "draw the plan into this file");
   command->add_flag("--dry-run", options->dry_run, "keep the plan.json that is there");
-  command->callback([options] { run(*options); });
+  command
+      ->add_option("--target", options->target,
+                   "where --measure runs plans: the addresses in the benchmark, or nodes of a Docker Swarm")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"local", "swarm"}));
+  options->swarm.add_to(*command);
+  command->callback([options, command] {
+    if (options->target == "swarm" && options->measure > 0) {
+      run_on_swarm(*options, *command);
+    } else {
+      run(*options);
+    }
+  });
 }
 
 }  // namespace lamina::cli

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/fetch.h"
 #include "cli/resume.h"
 #include "cli/running.h"
 #include "cli/signals.h"
@@ -49,6 +50,7 @@ struct Options {
   std::vector<std::string> workers;  // NAME=HOST:PORT
   std::string target = "local";
   SwarmArguments swarm;
+  std::string fetch;       // HOST:PORT
   std::string deployment;  // made by the process that detached this one
 };
 
@@ -105,6 +107,7 @@ void serve(const Options& options) {
   const EndSignals signals;
   start_logging("head", "info");
   keep_freed_memory();
+  if (!options.fetch.empty()) fetch_model(options.fetch, options.serve.tls, options.directory);
   // A bundle's weights were checked when it was packed; since then they have one hash.
   const bool bundle = is_bundle(options.directory);
   if (bundle) check_bundle(options.directory);
@@ -207,15 +210,13 @@ void deploy_with_compose(const Options& options, const CLI::App& command) {
 
 void deploy_with_swarm(const Options& options, const CLI::App& command) {
   const EndSignals signals;
-  SwarmServeOptions served;
-  served.port = options.serve.port;
-  for (const auto& [name, value] : given_parameters(command)) {
-    if (name != "LAMINA_HOST" && name != "LAMINA_PORT") served.environment.push_back(name + "=" + value);
-  }
-  const ContainerRecord record = deploy_on_swarm(
-      options.swarm.options(options.directory, options.startup, options.serve.tls, signals), served);
-  std::printf("deployment %s serves on port %d of the plan's source; end it with 'lamina clean %s'\n",
-              record.name.c_str(), record.port, record.name.c_str());
+  const SwarmDeployment made =
+      deploy_on_swarm(options.swarm.options(options.directory, options.startup, options.serve.tls, signals),
+                      swarm_serve_options(options.serve, command));
+  const std::string& name = made.record.name;
+  std::printf("deployment %s serves on %s://%s:%d, node %s; end it with 'lamina clean %s'\n", name.c_str(),
+              options.serve.http.tls || options.serve.tls.enabled() ? "https" : "http",
+              made.source.address.c_str(), made.record.port, made.source.host.c_str(), name.c_str());
 }
 
 }  // namespace
@@ -238,6 +239,8 @@ void add_deploy(CLI::App& app) {
       "only take up a deployment whose head was killed; without it such a one is taken up where "
       "there is one");
   command->add_option("--deployment", options->deployment)->group("");
+  command->add_option("--fetch", options->fetch,
+                      "HOST:PORT of 'lamina keep', to take the model and its plan into DIR from first");
   command->add_option("--worker", options->workers,
                       "NAME=HOST:PORT: a device of the plan whose worker runs there already");
   command

@@ -49,7 +49,7 @@ void build(const Options& options) {
   };
   if (options.registry.empty()) return;
   try {
-    std::printf("pushed %s\n", docker.push(options.name, options.registry).c_str());
+    std::printf("pushed %s\n", docker.push(options.name, options.registry).name.c_str());
   } catch (const Error&) {
     forget();
     throw;

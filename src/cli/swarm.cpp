@@ -4,9 +4,27 @@
 #include "base/error.h"
 #include "deploy/image.h"
 
+#include <initializer_list>
+#include <vector>
+
 #include <CLI/CLI.hpp>
 
 namespace lamina::cli {
+
+namespace {
+
+// What was given of the options that the head of a Swarm takes as they are.
+std::vector<std::string> given_to_head(const CLI::App& command) {
+  std::vector<std::string> words;
+  for (const char* option :
+       {"--precision", "--timeout", "--max-in-flight", "--heartbeat", "--missed-beats", "--batch-limit",
+        "--batch-window", "--max-rate", "--max-body", "--max-connections", "--max-connections-per-address"}) {
+    if (command.count(option) > 0) words.insert(words.end(), {option, command[option]->as<std::string>()});
+  }
+  return words;
+}
+
+}  // namespace
 
 void SwarmArguments::add_to(CLI::App& command) {
   command.add_option("--stack", stack, "name of the deployment in containers; without it the directory's");
@@ -15,6 +33,14 @@ void SwarmArguments::add_to(CLI::App& command) {
       .add_option("--image", image,
                   "what nodes of a Swarm run: an image that all of them have, or one of a registry")
       ->capture_default_str();
+  auto* own = command.add_flag(
+      "--with-registry", registry,
+      "start Debian's docker-registry on this node of a Swarm, with a password, and have the nodes get the "
+      "image there; needs --certificates with a certificate named 'registry'");
+  command.add_option("--registry-port", registry_port, "port of that node for it")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 65535))
+      ->needs(own);
   command.add_flag("--encrypted", encrypted, "encrypt what passes between nodes of a Swarm");
 }
 
@@ -26,11 +52,48 @@ SwarmOptions SwarmArguments::options(const std::filesystem::path& directory, dou
   options.image = image;
   options.tls = tls;
   options.encrypted = encrypted;
+  options.registry_port = registry ? registry_port : 0;
+  if (registry && image.find('/') != std::string::npos) {
+    fail(ErrorCode::invalid_argument,
+         "--image is '{}' with --with-registry, expected one that this Docker has, without a registry",
+         image);
+  }
   options.startup = to_milliseconds(startup);
   options.interruption = [&signals] {
     if (signals.arrived()) fail(ErrorCode::cancelled, "ended by a signal; what was made is removed");
   };
   return options;
+}
+
+SwarmServeOptions swarm_serve_options(const ServeArguments& arguments, const CLI::App& command) {
+  const std::string in_container = std::string(kSecrets) + "/";
+  HttpArguments http = arguments.http;
+  // Who has certificates has them for clients, too, unless others may ask by tokens.
+  if (arguments.tls.enabled()) {
+    http.tls = true;
+    if (http.tokens.empty()) http.certificates = true;
+  }
+  http.options(arguments.tls);  // throws for what the head would not start with
+  SwarmServeOptions served;
+  served.port = arguments.port;
+  served.https = http.tls;
+  served.classes = arguments.classes;
+  served.arguments = given_to_head(command);
+  const auto add = [&](std::initializer_list<std::string> words) {
+    served.arguments.insert(served.arguments.end(), words);
+  };
+  if (http.tls) add({"--tls"});
+  if (http.certificates) add({"--auth-certificates"});
+  if (!http.certificate.empty()) {
+    served.secrets.emplace_back(http.certificate, "http.pem");
+    served.secrets.emplace_back(http.key, "http.key");
+    add({"--http-cert", in_container + "http.pem", "--http-key", in_container + "http.key"});
+  }
+  if (!http.tokens.empty()) {
+    served.secrets.emplace_back(http.tokens, "tokens");
+    add({"--auth", in_container + "tokens"});
+  }
+  return served;
 }
 
 }  // namespace lamina::cli

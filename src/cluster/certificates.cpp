@@ -97,16 +97,36 @@ void check_name(const std::string& name) {
 
 // "DNS:lamina,DNS:example.org,IP:10.0.0.1"
 std::string alternative_names(const CertificateRequest& request) {
-  std::string names = "DNS:" + std::string(kProcessName);
+  std::string names = request.holder == CertificateHolder::process ? "DNS:" + std::string(kProcessName) : "";
   for (const std::string& host : request.hosts) {
     in_addr four{};
     in6_addr six{};
     const bool is_address =
         ::inet_pton(AF_INET, host.c_str(), &four) == 1 || ::inet_pton(AF_INET6, host.c_str(), &six) == 1;
     if (!is_address) check_name(host);
-    names += (is_address ? ",IP:" : ",DNS:") + host;
+    if (host == kProcessName && request.holder == CertificateHolder::server) {
+      fail(ErrorCode::invalid_argument, "a server can't be called '{}', as processes are", kProcessName);
+    }
+    names += (names.empty() ? "" : ",") + ((is_address ? "IP:" : "DNS:") + host);
   }
   return names;
+}
+
+struct Role {
+  const char* unit;
+  const char* usage;  // RFC 5280, 4.2.1.12
+  bool has_hosts;
+};
+
+Role role_of(CertificateHolder holder) {
+  switch (holder) {
+    case CertificateHolder::process:
+      return {"process", "serverAuth,clientAuth", true};
+    case CertificateHolder::server:
+      return {"server", "serverAuth", true};
+    default:
+      return {"client", "clientAuth", false};
+  }
 }
 
 // One file, beside others of the same call.
@@ -182,17 +202,16 @@ void create_certificates(const std::filesystem::path& directory,
   std::vector<NewFile> files;
   for (const CertificateRequest& request : requests) {
     check_name(request.name);
-    const bool process = request.holder == CertificateHolder::process;
+    const Role role = role_of(request.holder);
     const Key key = new_key();
-    const Certificate made = new_certificate(key.get(), request.name, process ? "process" : "client", days);
+    const Certificate made = new_certificate(key.get(), request.name, role.unit, days);
     X509_set_issuer_name(made.get(), X509_get_subject_name(issuer.certificate.get()));
     add_extension(made.get(), issuer.certificate.get(), NID_basic_constraints, "critical,CA:FALSE");
     add_extension(made.get(), issuer.certificate.get(), NID_key_usage, "critical,digitalSignature");
-    add_extension(made.get(), issuer.certificate.get(), NID_ext_key_usage,
-                  process ? "serverAuth,clientAuth" : "clientAuth");
+    add_extension(made.get(), issuer.certificate.get(), NID_ext_key_usage, role.usage);
     add_extension(made.get(), issuer.certificate.get(), NID_subject_key_identifier, "hash");
     add_extension(made.get(), issuer.certificate.get(), NID_authority_key_identifier, "keyid:always");
-    if (process)
+    if (role.has_hosts)
       add_extension(made.get(), issuer.certificate.get(), NID_subject_alt_name, alternative_names(request));
     sign(made.get(), issuer.key.get());
     for (NewFile& file : files_of(certificate_files(directory, request.name), made.get(), key.get())) {

@@ -20,13 +20,15 @@ namespace lamina {
 // Whom a certificate is for.
 enum class CertificateHolder : std::uint8_t {
   process,  // a head or a worker: made out to kProcessName, for both ends of a connection
+  server,   // serves TLS by another program, at its hosts; no process either
   client,   // asks the HTTP front end; no process takes it for another process
 };
 
 struct CertificateRequest {
   std::string name;  // its common name and the name of its files: letters, digits, '.', '_' and '-'
   CertificateHolder holder = CertificateHolder::process;
-  std::vector<std::string> hosts;  // of a process: names and addresses that HTTPS clients reach it at
+  std::vector<std::string>
+      hosts;  // of a process or server: names and addresses that HTTPS clients reach it at
 };
 
 // Creates DIR (0700) where it is missing and an authority in it, which lasts ten years.

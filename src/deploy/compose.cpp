@@ -176,12 +176,12 @@ ContainerRecord start_compose(const ComposeOptions& options) {
     if (!std::filesystem::exists(options.bundle / "image.tar")) {
       fail(ErrorCode::not_found, "Docker has no image '{}'; 'lamina image build --load' makes it", image);
     }
-    record.loaded_image = image;
+    record.loaded_images = {image};
   }
 
   save_record(record);
   try {
-    if (!record.loaded_image.empty()) docker.load(options.bundle / "image.tar");
+    if (!record.loaded_images.empty()) docker.load(options.bundle / "image.tar");
     std::vector<std::string> words = compose;
     words.insert(words.end(), {"up", "--detach"});
     for (const auto& [name, value] : docker.environment()) parameters[name] = value;

@@ -14,6 +14,7 @@ namespace lamina {
 constexpr int kWorkerPort = 7070;
 constexpr int kAnswerPort = 7071;  // where the last worker delivers answers to the head
 constexpr int kHttpPort = 8765;
+constexpr int kKeeperPort = 7072;  // of the model, for a head on another machine
 
 struct ComposeFileOptions {
   std::string image;  // unless LAMINA_IMAGE says otherwise

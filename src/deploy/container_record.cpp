@@ -8,6 +8,7 @@
 #include "deploy/docker.h"
 #include "deploy/record.h"
 #include "deploy/swarm.h"
+#include "deploy/swarm_removal.h"
 
 #include <algorithm>
 
@@ -22,9 +23,9 @@ constexpr std::size_t kShortId = 12;
 ContainerRecord read_container_record(const std::filesystem::path& path) {
   const std::string where = path.string();
   const Json json = parse_json(read_file(path, kMaxRecord), where);
-  return {path.parent_path().filename().string(),   json_string(json, "target", where),
-          json_string(json, "directory", where),    json_string(json, "docker_host", where),
-          json_string(json, "loaded_image", where), static_cast<int>(json_integer(json, "port", where))};
+  return {path.parent_path().filename().string(),     json_string(json, "target", where),
+          json_string(json, "directory", where),      json_string(json, "docker_host", where),
+          json_strings(json, "loaded_images", where), static_cast<int>(json_integer(json, "port", where))};
 }
 
 }  // namespace
@@ -36,7 +37,7 @@ void save_record(const ContainerRecord& record) {
   const Json json = {{"target", record.target},
                      {"directory", record.directory},
                      {"docker_host", record.docker_host},
-                     {"loaded_image", record.loaded_image},
+                     {"loaded_images", record.loaded_images},
                      {"port", record.port}};
   write_file(deployments_directory() / record.name / kFile, json.dump(1));
 }
@@ -103,8 +104,9 @@ void remove_deployment(const ContainerRecord& record) {
   } else {
     docker.remove_labelled(label_of(record.name));
   }
-  if (!record.loaded_image.empty() && !docker.image_id(record.loaded_image).empty())
-    docker.run({"image", "rm", record.loaded_image});
+  for (const std::string& image : record.loaded_images) {
+    if (!docker.image_id(image).empty()) docker.run({"image", "rm", image});
+  }
   std::filesystem::remove_all(deployments_directory() / record.name);
 }
 

@@ -10,12 +10,12 @@
 namespace lamina {
 
 struct ContainerRecord {
-  std::string name = {};          // of the project or stack, and the value of the label on all its parts
-  std::string target = {};        // "compose" or "swarm"
-  std::string directory = {};     // the bundle
-  std::string docker_host = {};   // as DOCKER_HOST was; empty: not set
-  std::string loaded_image = {};  // name of an image that was loaded for it; empty: none was
-  int port = 0;                   // where it serves
+  std::string name = {};         // of the project or stack, and the value of the label on all its parts
+  std::string target = {};       // "compose" or "swarm"
+  std::string directory = {};    // the bundle
+  std::string docker_host = {};  // as DOCKER_HOST was; empty: not set
+  std::vector<std::string> loaded_images = {};  // names of images that Docker got for it
+  int port = 0;                                 // where it serves
 };
 
 struct ContainerProcess {

@@ -2,8 +2,6 @@
 
 #include "base/error.h"
 
-#include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <sstream>
 #include <utility>
@@ -80,10 +78,14 @@ std::string last_lines(const std::string& text) {
 }
 
 bool says_port_is_taken(const std::string& message) {
-  constexpr std::array kWords = {"port is already allocated", "address already in use",
-                                 "host-mode port already in use"};
-  return std::any_of(kWords.begin(), kWords.end(),
-                     [&](const char* words) { return message.find(words) != std::string::npos; });
+  return says(message, "port is already allocated") || says(message, "address already in use") ||
+         says(message, "host-mode port already in use");
+}
+
+// Of volumes, of networks of one daemon, of networks of a Swarm.
+bool says_in_use(const std::string& message) {
+  return says(message, "volume is in use") || says(message, "has active endpoints") ||
+         says(message, "is in use by");
 }
 
 Docker docker_of_environment() {
@@ -92,8 +94,16 @@ Docker docker_of_environment() {
 }
 
 std::map<std::string, std::string> Docker::environment() const {
-  if (host_.empty()) return {};
-  return {{"DOCKER_HOST", host_}};
+  std::map<std::string, std::string> variables;
+  if (!host_.empty()) variables["DOCKER_HOST"] = host_;
+  if (!configuration_.empty()) variables["DOCKER_CONFIG"] = configuration_.string();
+  return variables;
+}
+
+Docker Docker::with_configuration(std::filesystem::path directory) const {
+  Docker docker(host_);
+  docker.configuration_ = std::move(directory);
+  return docker;
 }
 
 std::string Docker::run(const std::vector<std::string>& arguments, std::chrono::milliseconds limit) const {
@@ -134,8 +144,9 @@ void Docker::load(const std::filesystem::path& tar) const {
   run({"load", "--quiet", "--input", tar.string()}, kTransferLimit);
 }
 
-std::string Docker::push(const std::string& name, const std::string& registry) const {
+PushedImage Docker::push(const std::string& name, const std::string& registry) const {
   const std::string there = registry + "/" + name;
+  PushedImage pushed{there, ""};
   const bool known = !image_id(there).empty();
   run({"tag", name, there});
   const auto untag = [&] {
@@ -143,12 +154,18 @@ std::string Docker::push(const std::string& name, const std::string& registry) c
   };
   try {
     run({"push", "--quiet", there}, kTransferLimit);
+    const std::string where = "docker image inspect";
+    for (const std::string& content :
+         parse_json(run({"image", "inspect", "--format", "{{json .RepoDigests}}", there}), where)
+             .get<std::vector<std::string>>()) {
+      if (content.starts_with(there.substr(0, there.rfind(':')) + "@")) pushed.content = content;
+    }
   } catch (const Error&) {
     untag();
     throw;
   }
   untag();
-  return there;
+  return pushed;
 }
 
 std::vector<std::string> Docker::find(DockerThing thing, const std::string& label) const {

@@ -28,11 +28,24 @@ std::string last_lines(const std::string& text);
 // Whether Docker says that a port is another's.
 bool says_port_is_taken(const std::string& message);
 
+// Whether Docker says that a volume or network can't be removed yet, as a container still has it.
+bool says_in_use(const std::string& message);
+
+// An image in a registry.
+struct PushedImage {
+  std::string name;     // "localhost:5000/lamina:0.1.0"
+  std::string content;  // the same to the byte: "localhost:5000/lamina@sha256:…"
+};
+
 // All members are thread-safe; each runs a process.
 class Docker {
  public:
   // `host` as in DOCKER_HOST; empty: what the environment and the current context say.
   explicit Docker(std::string host = "") : host_(std::move(host)) {}
+
+  // The same daemon, with another directory of Docker's configuration.
+  Docker with_configuration(std::filesystem::path directory) const;
+  bool has_configuration() const { return !configuration_.empty(); }
 
   const std::string& host() const { return host_; }
   // Environment that other programs need to reach the same daemon.
@@ -55,8 +68,8 @@ class Docker {
   std::string image_id(const std::string& name) const;
   // Loads a tar that write_image() made.
   void load(const std::filesystem::path& tar) const;
-  // Gives a loaded image to a registry ("localhost:5000") and returns its name there.
-  std::string push(const std::string& name, const std::string& registry) const;
+  // Gives a loaded image to a registry ("localhost:5000").
+  PushedImage push(const std::string& name, const std::string& registry) const;
 
   // Names of what carries a label, "KEY" or "KEY=VALUE".
   std::vector<std::string> find(DockerThing thing, const std::string& label) const;
@@ -66,6 +79,7 @@ class Docker {
 
  private:
   std::string host_;
+  std::filesystem::path configuration_;  // empty: what the environment says
 };
 
 // The one that DOCKER_HOST names, else that of the current context.

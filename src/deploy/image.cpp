@@ -13,20 +13,6 @@ namespace lamina {
 
 namespace {
 
-constexpr const char* kLibraries = "usr/lib/lamina/";
-
-// Names of machines by Go, which images use.
-std::string architecture() {
-  utsname system{};
-  ::uname(&system);
-  const std::string machine = system.machine;
-  const std::map<std::string, std::string> names = {{"x86_64", "amd64"}, {"aarch64", "arm64"}};
-  const auto found = names.find(machine);
-  if (found == names.end())
-    fail(ErrorCode::unsupported, "no images for machines of kind '{}', expected x86_64 or aarch64", machine);
-  return found->second;
-}
-
 // A product and a sum: enough for an engine to open what it opens when asked for work.
 void run_something(const std::string& name) {
   Graph graph("something");
@@ -60,7 +46,7 @@ int look_at(dl_phdr_info* object, std::size_t /*size*/, void* result) {
 }
 
 ImageFile library(const std::filesystem::path& path) {
-  return {.path = kLibraries + path.filename().string(), .source = path, .mode = 0755};
+  return {.path = kImageLibraries + path.filename().string(), .source = path, .mode = 0755};
 }
 
 }  // namespace
@@ -82,6 +68,17 @@ RuntimeFiles find_runtime_files(const std::string& engine) {
     }
   }
   return files;
+}
+
+std::string image_architecture() {
+  utsname system{};
+  ::uname(&system);
+  const std::string machine = system.machine;
+  const std::map<std::string, std::string> names = {{"x86_64", "amd64"}, {"aarch64", "arm64"}};
+  const auto found = names.find(machine);
+  if (found == names.end())
+    fail(ErrorCode::unsupported, "no images for machines of kind '{}', expected x86_64 or aarch64", machine);
+  return found->second;
 }
 
 std::string image_name(const std::string& version) { return "lamina:" + version; }
@@ -111,12 +108,12 @@ ImageDescription describe_image(const RuntimeFiles& files, const std::string& na
 
   ImageDescription image;
   image.name = name;
-  image.architecture = architecture();
+  image.architecture = image_architecture();
   image.config = {{"Entrypoint", Json::array({kImageProgram})},
                   {"User", fmt::format("{0}:{0}", kImageUser)},
                   {"WorkingDir", "/"},
                   {"StopSignal", "SIGTERM"},
-                  {"Env", Json::array({std::string("LD_LIBRARY_PATH=/") + kLibraries, "HOME=/tmp",
+                  {"Env", Json::array({std::string("LD_LIBRARY_PATH=/") + kImageLibraries, "HOME=/tmp",
                                        "XDG_STATE_HOME=/tmp", std::string("XDG_CACHE_HOME=") + kImageStore})},
                   {"Labels", {{kImageLabel, version}}}};
   image.layers = {std::move(libraries), std::move(program)};

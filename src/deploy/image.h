@@ -17,6 +17,11 @@ constexpr const char* kImageStore = "/store";  // for a volume; whoever the cont
 // The label that images made here carry, with the version as its value.
 constexpr const char* kImageLabel = "systems.lamina.image";
 
+// Where images have shared libraries, without a leading '/'.
+constexpr const char* kImageLibraries = "usr/lib/lamina/";
+// Where services find their secrets as files.
+constexpr const char* kSecrets = "/run/secrets";
+
 struct RuntimeFiles {
   std::filesystem::path program;
   std::filesystem::path engine;       // the engine's shared object
@@ -28,6 +33,9 @@ struct RuntimeFiles {
 // Has the engine run a small graph in this process and looks what the process then has loaded, so that
 // libraries that are opened at run time are there too. Throws as load_engine() does.
 RuntimeFiles find_runtime_files(const std::string& engine);
+
+// This machine's, as Go names it: "amd64". Error(unsupported) for one that images are not made for.
+std::string image_architecture();
 
 // "lamina:0.1.0"
 std::string image_name(const std::string& version);

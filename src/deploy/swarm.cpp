@@ -1,14 +1,11 @@
 #include "deploy/swarm.h"
 
 #include "base/error.h"
-#include "base/text.h"
 #include "deploy/compose_file.h"
 #include "deploy/image.h"
+#include "deploy/swarm_tasks.h"
 
 #include <algorithm>
-#include <cctype>
-#include <cmath>
-#include <map>
 #include <set>
 #include <thread>
 
@@ -21,95 +18,11 @@ namespace {
 constexpr std::chrono::milliseconds kPoll{200};
 // After so long a task that can't be placed is not about to be.
 constexpr std::chrono::seconds kPlacing{3};
-constexpr std::chrono::seconds kRemoval{90};
-
-std::string first_word(const std::string& text) { return text.substr(0, text.find(' ')); }
-
-// What Docker gives in quotes.
-std::string unquoted(std::string text) {
-  std::erase(text, '"');
-  return text;
-}
-
-double cpus_of(const std::string& text, const std::string& node) {
-  std::size_t used = 0;
-  double cpus = 0;
-  try {
-    cpus = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  if (used == 0 || used != text.size() || !(cpus >= 0.01 && cpus <= 4096)) {
-    fail(ErrorCode::invalid_argument, "node '{}' has the label {}={}, expected a number of processors", node,
-         kNodeCpusLabel, text);
-  }
-  return cpus;
-}
-
-SwarmNode node_of(const Json& json, const std::string& where) {
-  SwarmNode node;
-  node.id = json_string(json, "ID", where);
-  const Json& description = json_member(json, "Description", where);
-  node.name = json_string(description, "Hostname", where);
-  const Json& status = json_member(json, "Status", where);
-  node.ready = json_string(status, "State", where) == "ready";
-  node.address = status.value("Addr", "");
-  const Json& spec = json_member(json, "Spec", where);
-  node.active = json_string(spec, "Availability", where) == "active";
-  const Json& resources = json_member(description, "Resources", where);
-  node.threads = static_cast<int>(json_integer(resources, "NanoCPUs", where) / 1'000'000'000);
-  node.memory = json_size(resources, "MemoryBytes", where);
-  const Json labels = spec.value("Labels", Json::object());
-  if (labels.contains(kNodeCpusLabel)) {
-    node.cpus = cpus_of(json_string(labels, kNodeCpusLabel, where), node.name);
-    node.threads = static_cast<int>(std::ceil(node.cpus));
-  }
-  if (labels.contains(kNodeMemoryLabel)) {
-    node.memory = parse_bytes(json_string(labels, kNodeMemoryLabel, where),
-                              fmt::format("label {} of node '{}'", kNodeMemoryLabel, node.name));
-  }
-  return node;
-}
-
-struct Task {
-  std::string service;
-  std::string id;
-  std::string node;
-  std::string state;    // "running"
-  bool wanted = false;  // the Swarm means it to run
-  std::string error;
-};
-
-// Of services by name or id.
-std::vector<Task> list_tasks(const Docker& docker, const std::vector<std::string>& services) {
-  std::vector<std::string> words = {"service", "ps", "--no-trunc"};
-  words.insert(words.end(), services.begin(), services.end());
-  std::vector<Task> tasks;
-  const std::string where = "docker service ps";
-  for (const Json& json : docker.list(words)) {
-    const std::string name = json_string(json, "Name", where);
-    Task task;
-    task.service = name.substr(0, name.rfind('.'));
-    task.id = json_string(json, "ID", where);
-    task.node = json_string(json, "Node", where);
-    task.state = first_word(json_string(json, "CurrentState", where));
-    task.wanted = json_string(json, "DesiredState", where) == "Running";
-    task.error = unquoted(json_string(json, "Error", where));
-    std::transform(task.state.begin(), task.state.end(), task.state.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    tasks.push_back(std::move(task));
-  }
-  return tasks;
-}
 
 std::vector<std::string> names_of(const std::vector<SwarmService>& services) {
   std::vector<std::string> names;
   for (const SwarmService& service : services) names.push_back(service.name);
   return names;
-}
-
-bool manages_swarm(const Docker& docker) {
-  return lines_of(docker.run({"info", "--format", "{{.Swarm.ControlAvailable}}"})).at(0) == "true";
 }
 
 }  // namespace
@@ -132,17 +45,7 @@ std::vector<SwarmNode> Swarm::nodes() const {
   std::vector<std::string> words = {"node", "inspect"};
   const std::vector<std::string> ids = lines_of(docker_.run({"node", "ls", "--quiet"}));
   words.insert(words.end(), ids.begin(), ids.end());
-  std::vector<SwarmNode> nodes;
-  std::map<std::string, int> count;
-  for (const Json& json : docker_.list(words)) {
-    nodes.push_back(node_of(json, "docker node inspect"));
-    ++count[nodes.back().name];
-  }
-  for (SwarmNode& node : nodes) {
-    if (count[node.name] > 1) node.name = node.id;
-  }
-  std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  return nodes;
+  return read_nodes(docker_.list(words));
 }
 
 std::string Swarm::resolve_image(const std::string& name) const {
@@ -205,9 +108,9 @@ void Swarm::create_service(const SwarmService& service, const std::string& netwo
   }
   if (service.published_port > 0) {
     words.insert(words.end(), {"--publish", fmt::format("mode=host,published={},target={}",
-                                                        service.published_port, kHttpPort)});
+                                                        service.published_port, service.port)});
   }
-  for (const std::string& variable : service.environment) words.insert(words.end(), {"--env", variable});
+  if (docker_.has_configuration()) words.emplace_back("--with-registry-auth");
   words.push_back(image);
   words.insert(words.end(), service.arguments.begin(), service.arguments.end());
   docker_.run(words);
@@ -219,8 +122,15 @@ void Swarm::create_secret(const std::string& name, const std::filesystem::path& 
 }
 
 bool Swarm::has_ended(const SwarmService& service) const {
-  const std::vector<Task> tasks = list_tasks(docker_, {service.name});
-  return std::any_of(tasks.begin(), tasks.end(), [](const Task& task) { return task.state == "complete"; });
+  const std::vector<SwarmTask> tasks = list_tasks(docker_, {service.name});
+  return std::any_of(tasks.begin(), tasks.end(),
+                     [](const SwarmTask& task) { return task.state == "complete"; });
+}
+
+std::string Swarm::output_of(const SwarmService& service) const {
+  const CommandResult logs = run_command({"docker", "service", "logs", "--raw", service.name},
+                                         {.environment = docker_.environment()});
+  return logs.output;
 }
 
 std::string Swarm::last_words(const std::string& service) const {
@@ -232,7 +142,7 @@ std::string Swarm::last_words(const std::string& service) const {
 
 bool Swarm::all_run(const std::vector<SwarmService>& services, const std::string& image, bool waited) const {
   std::set<std::string> running;
-  for (const Task& task : list_tasks(docker_, names_of(services))) {
+  for (const SwarmTask& task : list_tasks(docker_, names_of(services))) {
     if (task.state == "running" && task.wanted) running.insert(task.service);
     if (task.error.find("No such image") != std::string::npos) {
       fail(ErrorCode::not_found,
@@ -278,7 +188,7 @@ void Swarm::wait_until_running(const std::vector<SwarmService>& services, const 
   while (!all_run(services, image, Clock::now() - begin > kPlacing)) {
     if (deadline.passed()) {
       std::vector<std::string> late;
-      for (const Task& task : list_tasks(docker_, names_of(services))) {
+      for (const SwarmTask& task : list_tasks(docker_, names_of(services))) {
         if (task.wanted && task.state != "running")
           late.push_back(fmt::format("'{}' on node '{}' is still {}", task.service, task.node, task.state));
       }
@@ -298,90 +208,10 @@ std::vector<SwarmProcess> tasks_in_swarm(const Docker& docker, const std::string
   const std::vector<std::string> services = docker.find(DockerThing::service, label_of(deployment));
   if (services.empty()) return {};
   std::vector<SwarmProcess> processes;
-  for (const Task& task : list_tasks(docker, services)) {
+  for (const SwarmTask& task : list_tasks(docker, services)) {
     if (task.wanted) processes.push_back({task.service, task.id, task.state + " on " + task.node});
   }
   return processes;
-}
-
-bool is_in_swarm(const Docker& docker, const std::string& deployment) {
-  if (!manages_swarm(docker)) return false;
-  const std::string label = label_of(deployment);
-  return !docker.find(DockerThing::service, label).empty() ||
-         !docker.find(DockerThing::secret, label).empty();
-}
-
-void remove_from_swarm(const Docker& docker, const std::string& deployment) {
-  const std::string label = label_of(deployment);
-  const std::vector<std::string> services = docker.find(DockerThing::service, label);
-  std::set<std::string> tasks;
-  if (!services.empty()) {
-    std::vector<std::string> words = {"service", "ps", "--quiet", "--no-trunc"};
-    words.insert(words.end(), services.begin(), services.end());
-    for (const std::string& task : lines_of(docker.run(words))) tasks.insert(task);
-    words = {"service", "rm"};
-    words.insert(words.end(), services.begin(), services.end());
-    docker.run(words);
-  }
-  // Containers outlive their service for a moment. A node that doesn't answer can't say that they ended.
-  const Deadline deadline(kRemoval);
-  while (!tasks.empty()) {
-    const CommandResult found =
-        run_command({"docker", "inspect", "--type", "task", "--format", "{{.NodeID}}", *tasks.begin()},
-                    {.environment = docker.environment()});
-    if (found.status != 0) {
-      tasks.erase(tasks.begin());
-      continue;
-    }
-    const std::string node = lines_of(found.output).empty() ? "" : lines_of(found.output).front();
-    const CommandResult state =
-        run_command({"docker", "node", "inspect", "--format", "{{.Status.State}}", node},
-                    {.environment = docker.environment()});
-    if (state.output.find("ready") == std::string::npos) {
-      tasks.erase(tasks.begin());
-      continue;
-    }
-    if (deadline.passed()) {
-      fail(ErrorCode::unavailable, "node '{}' did not end its tasks of '{}' within {} s", node, deployment,
-           kRemoval.count());
-    }
-    std::this_thread::sleep_for(kPoll);
-  }
-  // A node reports a task's end a moment before it removes its container, which holds volume and network.
-  while (true) {
-    try {
-      docker.remove_labelled(label);
-      break;
-    } catch (const Error&) {
-      if (deadline.passed()) throw;
-    }
-    std::this_thread::sleep_for(kPoll);
-  }
-  const std::vector<std::string> secrets = docker.find(DockerThing::secret, label);
-  if (!secrets.empty()) {
-    std::vector<std::string> words = {"secret", "rm"};
-    words.insert(words.end(), secrets.begin(), secrets.end());
-    docker.run(words);
-  }
-}
-
-void expect_free_name(const Docker& docker, const std::string& deployment) {
-  const std::string label = label_of(deployment);
-  for (const DockerThing thing : {DockerThing::service, DockerThing::container, DockerThing::network,
-                                  DockerThing::volume, DockerThing::secret}) {
-    if (!docker.find(thing, label).empty()) {
-      fail(ErrorCode::already_exists,
-           "the deployment '{0}' is there already; end it with 'lamina clean {0}' or give another --stack",
-           deployment);
-    }
-  }
-  for (const char* kind : {"service", "network", "volume", "secret"}) {
-    for (const std::string& name : lines_of(docker.run({kind, "ls", "--format", "{{.Name}}"}))) {
-      if (!name.starts_with(deployment + "_")) continue;
-      fail(ErrorCode::already_exists,
-           "the {} '{}' is there already and was not made by lamina; give another --stack", kind, name);
-    }
-  }
 }
 
 }  // namespace lamina

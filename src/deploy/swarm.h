@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "deploy/docker.h"
+#include "deploy/swarm_nodes.h"
 
 #include <chrono>
 #include <cstdint>
@@ -14,24 +15,6 @@
 
 namespace lamina {
 
-// Labels of a node that hold its workers to less than all it has, e.g. 1 and 2GiB.
-constexpr const char* kNodeCpusLabel = "systems.lamina.cpus";
-constexpr const char* kNodeMemoryLabel = "systems.lamina.memory";
-
-// Where services find their secrets as files.
-constexpr const char* kSecrets = "/run/secrets";
-
-struct SwarmNode {
-  std::string id;
-  std::string name;  // the node's, or its id where several nodes have that name
-  std::string address;
-  bool ready = false;        // its daemon answers the managers
-  bool active = false;       // it takes tasks
-  int threads = 0;           // its processors, or the label's rounded up
-  double cpus = 0;           // as its label says; 0 without one: no limit
-  std::uint64_t memory = 0;  // bytes, or the label's
-};
-
 struct SwarmService {
   std::string name;
   std::string node;                    // id of the node that it is pinned to
@@ -40,8 +23,8 @@ struct SwarmService {
   double cpus = 0;                     // 0: no limit
   std::uint64_t memory = 0;            // 0: no limit
   std::string volume;                  // mounted at kImageStore; empty: a fresh one, which goes with its task
-  int published_port = 0;              // of its node, for kHttpPort; 0: none
-  std::vector<std::string> environment = {};                      // NAME=VALUE
+  int port = 0;                        // that it listens on, published by its node as
+  int published_port = 0;              // this; 0: not at all
   std::vector<std::pair<std::string, std::string>> secrets = {};  // name, and that of its file in kSecrets
   bool ends = false;                                              // by itself, with success
   bool restarts = false;                                          // when it fails
@@ -57,6 +40,8 @@ class Swarm {
   Swarm(Docker docker, Interruption interruption);
 
   const Docker& docker() const { return docker_; }
+  // For the same Swarm: nodes are told the passwords of registries that this `docker` knows.
+  void use(Docker docker) { docker_ = std::move(docker); }
   // The id of the node that this daemon is.
   const std::string& own_node() const { return own_node_; }
   std::vector<SwarmNode> nodes() const;
@@ -82,6 +67,8 @@ class Swarm {
   void expect_running(const std::vector<SwarmService>& services, const std::string& image) const;
   // Whether a service that ends has done so.
   bool has_ended(const SwarmService& service) const;
+  // What its tasks have printed, without errors.
+  std::string output_of(const SwarmService& service) const;
   void interruption_point() const { interruption_(); }
 
  private:
@@ -101,17 +88,5 @@ struct SwarmProcess {
   std::string state;  // "running on vm4"
 };
 std::vector<SwarmProcess> tasks_in_swarm(const Docker& docker, const std::string& deployment);
-
-// Whether this daemon is a Swarm's manager and has services or secrets of the deployment.
-bool is_in_swarm(const Docker& docker, const std::string& deployment);
-
-// Ends the services with this deployment's label, waits until no node runs them, and removes all else that
-// carries it. Containers that have ended are removed by their nodes, a moment later. Error(unavailable)
-// naming the node where that takes too long.
-void remove_from_swarm(const Docker& docker, const std::string& deployment);
-
-// Names of things of the Swarm that exist already and that a deployment of this name would make.
-// Error(already_exists) names the first, and whether it is ours.
-void expect_free_name(const Docker& docker, const std::string& deployment);
 
 }  // namespace lamina

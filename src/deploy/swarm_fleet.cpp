@@ -17,10 +17,9 @@ namespace lamina {
 
 namespace {
 
-constexpr const char* kHeadAlias = "lamina-head";
-constexpr std::chrono::minutes kTransfer{30};
 constexpr std::chrono::milliseconds kPoll{200};
 constexpr std::chrono::seconds kProbe{2};
+constexpr const char* kClasses = "classes.txt";
 
 ContainerRecord record_of(const SwarmOptions& options, const std::string& suffix) {
   const std::filesystem::path directory = std::filesystem::absolute(options.directory).lexically_normal();
@@ -42,166 +41,6 @@ void check_security(const SwarmOptions& options) {
          "strangers are kept away");
   }
 }
-
-// What a deployment has made so far. Removed at the end unless kept.
-class Stack {
- public:
-  Stack(const Swarm& swarm, const SwarmOptions& options, ContainerRecord record)
-      : swarm_(swarm),
-        options_(options),
-        record_(std::move(record)),
-        image_(swarm.resolve_image(options.image)) {
-    expect_free_name(swarm_.docker(), record_.name);
-    save_record(record_);
-    exists_ = true;
-  }
-  ~Stack() {
-    if (!exists_) return;
-    try {
-      remove();
-    } catch (const Error&) {
-      // The record stays, so that `lamina clean` can finish it.
-    }
-  }
-  Stack(const Stack&) = delete;
-  Stack& operator=(const Stack&) = delete;
-
-  // And the secrets that the services share.
-  void start_network() {
-    if (options_.tls.enabled()) {
-      for (const std::string& file : secret_files("head")) create_secret(file);
-      for (const char* file : {"worker.pem", "worker.key"}) create_secret(file);
-    }
-    swarm_.create_network(network(), record_.name, options_.encrypted);
-  }
-
-  void start_workers(const std::vector<std::pair<SwarmNode, DeviceInfo>>& workers) {
-    for (const auto& [node, device] : workers) {
-      SwarmService service;
-      service.name = fmt::format("{}_{}", record_.name, service_name(node.name));
-      service.node = node.id;
-      service.alias = node.name;
-      service.cpus = device.cpus;
-      service.memory = device.memory;
-      service.restarts = true;
-      service.arguments = {"worker",
-                           "--name",
-                           node.name,
-                           "--listen",
-                           fmt::format("0.0.0.0:{}", kWorkerPort),
-                           "--store",
-                           kImageStore,
-                           "--threads",
-                           std::to_string(device.threads),
-                           "--memory",
-                           std::to_string(device.memory)};
-      add_security("worker", service);
-      swarm_.create_service(service, network(), image_, record_.name);
-      services_.push_back(std::move(service));
-    }
-    wait();
-  }
-
-  // Of the volume that fill_volume() made, on this daemon's node.
-  const SwarmService& start_head(SwarmService head) {
-    head.name = record_.name + "_head";
-    head.node = swarm_.own_node();
-    head.alias = kHeadAlias;
-    head.volume = volume();
-    add_security("head", head);
-    swarm_.create_service(head, network(), image_, record_.name);
-    services_.push_back(std::move(head));
-    wait();
-    return services_.back();
-  }
-
-  // Puts files into a volume of this daemon's node.
-  void fill_volume(const std::vector<std::filesystem::path>& files) const {
-    swarm_.docker().run({"volume", "create", "--label", label(), volume()});
-    const std::string container = create_container();
-    for (const std::filesystem::path& file : files) {
-      swarm_.interruption_point();
-      swarm_.docker().run({"cp", "--follow-link", file.string(), in_volume(container, file.filename())},
-                          kTransfer);
-    }
-    swarm_.docker().run({"container", "rm", "--force", container});
-  }
-  // Takes a file out of it, into a directory.
-  void fetch(const std::string& file, const std::filesystem::path& directory) const {
-    const std::string container = create_container();
-    swarm_.docker().run({"cp", in_volume(container, file), directory.string()}, kTransfer);
-    swarm_.docker().run({"container", "rm", "--force", container});
-  }
-
-  void expect_running() const {
-    explain([&] { swarm_.expect_running(services_, options_.image); });
-  }
-
-  const ContainerRecord& record() const { return record_; }
-  void remove() {
-    exists_ = false;
-    remove_deployment(record_);
-  }
-  void keep() { exists_ = false; }
-
- private:
-  std::string volume() const { return record_.name + "_model"; }
-  static std::string in_volume(const std::string& container, const std::filesystem::path& file) {
-    return fmt::format("{}:{}/{}", container, kImageStore, file.string());
-  }
-  // Never started: a way into the volume.
-  std::string create_container() const {
-    return lines_of(swarm_.docker().run({"container", "create", "--label", label(), "--volume",
-                                         volume() + ":" + kImageStore, image_, "--version"}))
-        .at(0);
-  }
-  static std::vector<std::string> secret_files(const std::string& role) {
-    return {"authority.pem", role + ".pem", role + ".key"};
-  }
-  std::string secret(const std::string& file) const { return record_.name + "_" + file; }
-  void create_secret(const std::string& file) const {
-    swarm_.create_secret(secret(file), options_.tls.authority.parent_path() / file, record_.name);
-  }
-  void add_security(const std::string& role, SwarmService& service) const {
-    if (!options_.tls.enabled()) {
-      service.arguments.emplace_back("--insecure");
-      return;
-    }
-    service.arguments.insert(service.arguments.end(), {"--certificates", kSecrets});
-    for (const std::string& file : secret_files(role)) service.secrets.emplace_back(secret(file), file);
-  }
-  std::string network() const { return record_.name + "_pipeline"; }
-  std::string label() const { return label_of(record_.name); }
-  // Dots are not for services.
-  static std::string service_name(std::string node) {
-    std::replace(node.begin(), node.end(), '.', '-');
-    return node;
-  }
-  void wait() const {
-    explain([&] { swarm_.wait_until_running(services_, options_.image, options_.startup); });
-  }
-  // Where a kernel lacks IPsec, tasks wait for their network, or run in one that carries nothing.
-  template <typename Action>
-  void explain(const Action& action) const {
-    try {
-      action();
-    } catch (const Error& error) {
-      const bool network =
-          error.code() == ErrorCode::deadline_exceeded || error.code() == ErrorCode::unavailable;
-      if (!options_.encrypted || !network) throw;
-      fail(error.code(),
-           "{}; an encrypted network needs IPsec in the kernel of every node (modules esp4 and xfrm_user)",
-           error.what());
-    }
-  }
-
-  const Swarm& swarm_;
-  const SwarmOptions& options_;
-  ContainerRecord record_;
-  std::string image_;
-  std::vector<SwarmService> services_;
-  bool exists_ = false;
-};
 
 std::vector<SwarmNode> nodes_that_take_tasks(const Swarm& swarm,
                                              const std::function<void(const std::string&)>& say) {
@@ -270,20 +109,44 @@ const SwarmNode& node_of(const std::vector<SwarmNode>& nodes, const DeviceInfo& 
   return *found;
 }
 
+// A head on this daemon's node that ends by itself.
+SwarmService run_to_its_end(const Swarm& swarm, SwarmStack& stack, SwarmService head) {
+  head.ends = true;
+  const SwarmService started = stack.start_head(std::move(head), swarm.own_node());
+  while (!swarm.has_ended(started)) {
+    stack.expect_running();
+    swarm.interruption_point();
+    std::this_thread::sleep_for(kPoll);
+  }
+  return started;
+}
+
+// By their names in the head's directory.
+std::vector<NamedFile> files_of_head(const std::filesystem::path& directory,
+                                     const SwarmServeOptions& served) {
+  std::vector<NamedFile> files;
+  // By the benchmark the head plans for those that are left when a node dies.
+  for (const char* name : {"model.json", "weights.safetensors", "plan.json", "benchmark.json"}) {
+    if (std::filesystem::exists(directory / name)) files.emplace_back(directory / name, name);
+  }
+  if (!served.classes.empty()) files.emplace_back(served.classes, kClasses);
+  return files;
+}
+
 }  // namespace
 
-std::string device_of_node(const std::string& id) {
+std::string device_of_node(const std::string& node) {
   try {
     const Swarm swarm(docker_of_environment(), [] {});
     std::vector<std::string> found;
-    for (const SwarmNode& node : swarm.nodes()) {
-      if (node.id.starts_with(id)) found.push_back(node.name);
+    for (const SwarmNode& known : swarm.nodes()) {
+      if (known.host == node || known.id.starts_with(node)) found.push_back(known.name);
     }
     if (found.size() == 1) return found.front();
   } catch (const Error&) {
     // Without a Swarm it is no node's.
   }
-  return id;
+  return node;
 }
 
 Benchmark benchmark_on_swarm(const SwarmOptions& options, const BenchmarkOptions& measured,
@@ -291,7 +154,7 @@ Benchmark benchmark_on_swarm(const SwarmOptions& options, const BenchmarkOptions
   check_security(options);
   const Swarm swarm(docker_of_environment(), options.interruption);
   const std::vector<SwarmNode> nodes = nodes_that_take_tasks(swarm, say);
-  Stack stack(swarm, options, record_of(options, "-benchmark"));
+  SwarmStack stack(swarm, options, record_of(options, "-benchmark"));
   stack.start_network();
   std::vector<std::pair<SwarmNode, DeviceInfo>> workers;
   for (const SwarmNode& node : nodes) {
@@ -302,21 +165,14 @@ Benchmark benchmark_on_swarm(const SwarmOptions& options, const BenchmarkOptions
     device.memory = node.memory;
     workers.emplace_back(node, device);
   }
-  stack.start_workers(workers);
-
   const TemporaryDirectory scratch;
   write_file(scratch.path() / "devices.toml", devices_file(nodes));
-  stack.fill_volume({options.directory / "model.json", options.directory / "weights.safetensors",
-                     scratch.path() / "devices.toml"});
+  stack.start_workers(workers, {{options.directory / "model.json", "model.json"},
+                                {options.directory / "weights.safetensors", "weights.safetensors"},
+                                {scratch.path() / "devices.toml", "devices.toml"}});
   SwarmService measuring;
   measuring.arguments = benchmark_arguments(measured, options.startup);
-  measuring.ends = true;
-  const SwarmService& started = stack.start_head(std::move(measuring));
-  while (!swarm.has_ended(started)) {
-    stack.expect_running();
-    swarm.interruption_point();
-    std::this_thread::sleep_for(kPoll);
-  }
+  run_to_its_end(swarm, stack, std::move(measuring));
   stack.fetch("benchmark.json", scratch.path());
   const Benchmark benchmark = load_benchmark(scratch.path());
   stack.remove();
@@ -324,7 +180,43 @@ Benchmark benchmark_on_swarm(const SwarmOptions& options, const BenchmarkOptions
   return benchmark;
 }
 
-ContainerRecord deploy_on_swarm(const SwarmOptions& options, const SwarmServeOptions& served) {
+std::string configure_on_swarm(const SwarmOptions& options, const std::string& source,
+                               const std::vector<std::string>& arguments) {
+  check_security(options);
+  const Benchmark benchmark = load_benchmark(options.directory);
+  const Swarm swarm(docker_of_environment(), options.interruption);
+  const std::vector<SwarmNode> nodes = swarm.nodes();
+  std::vector<std::pair<SwarmNode, DeviceInfo>> workers;
+  for (const DeviceInfo& device : benchmark.devices) {
+    workers.emplace_back(node_of(nodes, device), device);
+    if (device.name == source && workers.back().first.id != swarm.own_node()) {
+      fail(ErrorCode::unsupported,
+           "plans are measured from this Docker's node, and '{}' is another; configure without --measure, or "
+           "on that node",
+           source);
+    }
+  }
+  SwarmStack stack(swarm, options, record_of(options, "-configure"));
+  stack.start_network();
+  std::vector<NamedFile> files;
+  for (const char* name : {"model.json", "weights.safetensors", "benchmark.json"})
+    files.emplace_back(options.directory / name, name);
+  stack.start_workers(workers, files);
+  SwarmService configuring;
+  configuring.arguments = {"configure", kImageStore, "--head-listen",
+                           fmt::format("{}:{}", kHeadHost, kAnswerPort)};
+  configuring.arguments.insert(configuring.arguments.end(), arguments.begin(), arguments.end());
+  const SwarmService ended = run_to_its_end(swarm, stack, std::move(configuring));
+  const TemporaryDirectory scratch;
+  stack.fetch("plan.json", scratch.path());
+  const Plan plan = load_plan(scratch.path());
+  const std::string output = swarm.output_of(ended);
+  stack.remove();
+  save_plan(options.directory, plan);
+  return output;
+}
+
+SwarmDeployment deploy_on_swarm(const SwarmOptions& options, const SwarmServeOptions& served) {
   const Plan plan = load_plan(options.directory);
   if (plan.model_hash != hash_of_model(options.directory))
     fail(ErrorCode::invalid_argument, "'{}/plan.json' was made for another model",
@@ -347,38 +239,28 @@ ContainerRecord deploy_on_swarm(const SwarmOptions& options, const SwarmServeOpt
   }
   if (source == nullptr)
     fail(ErrorCode::invalid_argument, "the plan's source '{}' is not among its devices", plan.source);
-  if (source->id != swarm.own_node()) {
-    fail(ErrorCode::unsupported,
-         "the plan's source is node '{}', but this Docker is another: the model reaches the head by it, so "
-         "make '{}' a manager and "
-         "deploy there, or configure with this node as SOURCE",
-         source->name, source->name);
-  }
   ContainerRecord record = record_of(options, "");
   record.port = served.port;
-  Stack stack(swarm, options, record);
+  SwarmStack stack(swarm, options, record);
   stack.start_network();
-  std::vector<std::filesystem::path> files = {options.directory / "model.json",
-                                              options.directory / "weights.safetensors",
-                                              options.directory / "plan.json"};
-  // By which the head plans for those that are left when a node dies.
-  if (const auto figures = options.directory / "benchmark.json"; std::filesystem::exists(figures))
-    files.push_back(figures);
-  stack.fill_volume(files);
-  stack.start_workers(workers);
-
   SwarmService head;
+  head.port = kHttpPort;
   head.published_port = served.port;
-  head.environment = served.environment;
   head.restarts = true;
   head.arguments = {"deploy",        kImageStore,
                     "--host",        "0.0.0.0",
                     "--port",        std::to_string(kHttpPort),
-                    "--head-listen", fmt::format("{}:{}", kHeadAlias, kAnswerPort)};
-  if (options.tls.enabled()) head.arguments.insert(head.arguments.end(), {"--tls", "--auth-certificates"});
-  stack.start_head(std::move(head));
+                    "--head-listen", fmt::format("{}:{}", kHeadHost, kAnswerPort)};
+  head.arguments.insert(head.arguments.end(), served.arguments.begin(), served.arguments.end());
+  if (!served.classes.empty())
+    head.arguments.insert(head.arguments.end(), {"--classes", fmt::format("{}/{}", kImageStore, kClasses)});
+  stack.start_workers(workers, files_of_head(options.directory, served));
+  // A volume belongs to one node, and this daemon fills and removes those of its own alone.
+  if (source->id != swarm.own_node())
+    head.arguments.insert(head.arguments.end(), {"--fetch", stack.start_keeper()});
+  stack.start_head(std::move(head), source->id, served.secrets);
   const Deadline deadline(options.startup);
-  while (!is_serving(source->address, served.port, options.tls.enabled(), kProbe)) {
+  while (!is_serving(source->address, served.port, served.https, kProbe)) {
     stack.expect_running();
     swarm.interruption_point();
     if (deadline.passed()) {
@@ -389,7 +271,7 @@ ContainerRecord deploy_on_swarm(const SwarmOptions& options, const SwarmServeOpt
     std::this_thread::sleep_for(kPoll);
   }
   stack.keep();
-  return record;
+  return {record, *source};
 }
 
 }  // namespace lamina

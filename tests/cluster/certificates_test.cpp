@@ -59,6 +59,18 @@ TEST_F(Certificates, OpensslTakesThemForWhatTheyAreMadeFor) {
   EXPECT_NE(openssl("x509 -in worker.pem -noout -checkend " + std::to_string(366 * 86400)).status, 0);
 }
 
+TEST_F(Certificates, AServerOfAnotherProgramIsNoProcess) {
+  make_all();
+  create_certificates(directory(), {{"registry", CertificateHolder::server, {"10.0.0.1", "node.lan"}}}, 1);
+  const std::string verify = "verify -x509_strict -CAfile authority.pem -purpose ";
+  EXPECT_EQ(openssl(verify + "sslserver -verify_ip 10.0.0.1 registry.pem").status, 0);
+  EXPECT_EQ(openssl(verify + "sslserver -verify_hostname node.lan registry.pem").status, 0);
+  EXPECT_NE(openssl(verify + "sslserver -verify_hostname lamina registry.pem").status, 0);
+  EXPECT_NE(openssl(verify + "sslclient registry.pem").status, 0);
+  EXPECT_THROW(create_certificates(directory(), {{"other", CertificateHolder::server, {"lamina"}}}, 1),
+               Error);
+}
+
 TEST_F(Certificates, KeysAreForTheirOwnerAlone) {
   make_all();
   EXPECT_EQ(mode_of(directory()), 0700U);

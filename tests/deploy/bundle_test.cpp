@@ -257,7 +257,7 @@ TEST(ComposeFile, MakesNamesOfProjects) {
 TEST(ContainerRecord, ComesBackAsItWas) {
   const TemporaryDirectory state;
   ::setenv("XDG_STATE_HOME", state.path().c_str(), 1);
-  save_record(ContainerRecord{"farm", "compose", "/parcel", "unix:///docker.sock", "lamina:1", 8123});
+  save_record(ContainerRecord{"farm", "compose", "/parcel", "unix:///docker.sock", {"lamina:1"}, 8123});
   const std::vector<ContainerRecord> found = list_container_records();
   ::unsetenv("XDG_STATE_HOME");
   ASSERT_EQ(found.size(), 1U);
@@ -265,7 +265,7 @@ TEST(ContainerRecord, ComesBackAsItWas) {
   EXPECT_EQ(found[0].target, "compose");
   EXPECT_EQ(found[0].directory, "/parcel");
   EXPECT_EQ(found[0].docker_host, "unix:///docker.sock");
-  EXPECT_EQ(found[0].loaded_image, "lamina:1");
+  EXPECT_EQ(found[0].loaded_images, std::vector<std::string>{"lamina:1"});
   EXPECT_EQ(found[0].port, 8123);
 }
 

@@ -11,7 +11,7 @@ Certificates as secrets of the Swarm: nodes hear each other alone, and the head 
   $ same_state before
   $ lamina configure cut vm4 -c 'must={first:vm4,scores:vm5}' >/dev/null
   $ lamina deploy cut --target swarm --certificates pki --stack farm
-  deployment farm serves on port 8765 of the plan's source; end it with 'lamina clean farm'
+  deployment farm serves on https://10.91.0.11:8765, node vm4; end it with 'lamina clean farm'
   $ known="--cacert pki/authority.pem --cert pki/client.pem --key pki/client.key"
   $ curl -s $known --data-binary @in.npy https://10.91.0.11:8765/input -o served.npy -w '%{http_code}\n'
   200

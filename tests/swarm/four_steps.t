@@ -37,10 +37,23 @@ A node may be named by its id:
   $ jq -c '[.source, [.stages[].replicas[].device]]' cut/plan.json
   ["vm4",["vm4","vm5","pc5"]]
 
+Plans may be tried on the nodes before one is kept:
+
+  $ lamina configure cut vm5 --target swarm --insecure --measure 1
+  lamina: plans are measured from this Docker's node, and 'vm5' is another; configure without --measure, or on that node
+  [2]
+  $ lamina configure cut vm4 --target swarm --insecure --measure 1 -c 'must={first:vm4,branch:vm5,scores:pc5}' >configured
+  $ sed -n '1s/:.*//p;$p' configured
+  plan 1 of 1 on the machines
+  wrote cut/plan.json
+  $ jq -c '[.measured.latency > 0, [.stages[].replicas[].device]]' cut/plan.json
+  [true,["vm4","vm5","pc5"]]
+  $ same_state before
+
 It serves, with the answers of Keras:
 
   $ lamina deploy cut --target swarm --insecure --stack farm
-  deployment farm serves on port 8765 of the plan's source; end it with 'lamina clean farm'
+  deployment farm serves on http://10.91.0.11:8765, node vm4; end it with 'lamina clean farm'
   $ curl -s 10.91.0.11:8765/connect -o connected -w '%{http_code}\n'
   200
   $ curl -s 10.91.0.11:8765/activate | jq -r '.[] | .status' | sort -u

@@ -8,7 +8,7 @@ A worker's container is killed: what is left answers, and the node is taken back
   $ lamina benchmark cut --target swarm --insecure -r 2 -d 0.05 -l 3 >/dev/null
   $ lamina configure cut vm4 -c 'must={first:vm4,scores:vm5}' >/dev/null
   $ lamina deploy cut --target swarm --insecure --stack farm
-  deployment farm serves on port 8765 of the plan's source; end it with 'lamina clean farm'
+  deployment farm serves on http://10.91.0.11:8765, node vm4; end it with 'lamina clean farm'
   $ node vm5 kill "$(node vm5 ps -qf label=com.docker.swarm.service.name=farm_vm5)" >/dev/null
   $ for i in $(seq 5); do curl -s --data-binary @in.npy 10.91.0.11:8765/input -o served.npy -w '%{http_code}\n' --retry 20 --retry-delay 1; done
   200

@@ -56,10 +56,3 @@ A node that takes no tasks is left out, and a plan that needs it says so:
   $ docker node update --availability active vm5
   vm5
   $ same_state before
-
-The head runs where this daemon is:
-
-  $ lamina configure cut vm5 >/dev/null
-  $ lamina deploy cut --target swarm --insecure 2>&1 | cut -c1-73
-  lamina: the plan's source is node 'vm5', but this Docker is another: the 
-  $ same_state before

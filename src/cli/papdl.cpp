@@ -1,0 +1,182 @@
+#include "cli/papdl.h"
+
+#include "base/error.h"
+#include "profile/benchmark.h"
+#include "slice/artifact.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <initializer_list>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+namespace lamina::cli {
+
+namespace {
+
+using Words = std::vector<std::string>;
+using Run = std::function<void(const Words&)>;
+
+// What commands that start something in the Swarm share.
+struct Place {
+  std::string certificates;
+  void add_to(CLI::App& command) {
+    command.add_option("--certificates", certificates,
+                       "directory that 'lamina cert' made: TLS between nodes and for clients");
+  }
+  void add(Words& words) const {
+    words.insert(words.end(), {"--target", "swarm"});
+    if (certificates.empty()) {
+      std::fprintf(
+          stderr,
+          "papdl: without --certificates nodes talk without TLS, and whoever reaches a port may ask\n");
+      words.emplace_back("--insecure");
+    } else {
+      words.insert(words.end(), {"--certificates", certificates});
+    }
+  }
+};
+
+// The directory of the next step: `output` with links to what `input` has, or `input` itself.
+std::string next_directory(const std::string& input, const std::string& output,
+                           std::initializer_list<const char*> files) {
+  std::error_code error;
+  if (output.empty() || std::filesystem::equivalent(input, output, error)) return input;
+  std::filesystem::create_directories(output);
+  for (const char* file : files) {
+    const std::filesystem::path from = std::filesystem::path(input) / file;
+    const std::filesystem::path to = std::filesystem::path(output) / file;
+    if (!std::filesystem::exists(from))
+      fail(ErrorCode::not_found, "'{}' has no {}, which the step before this one writes", input, file);
+    std::filesystem::remove(to);
+    std::filesystem::create_hard_link(from, to, error);
+    if (error) std::filesystem::copy_file(from, to);
+  }
+  return output;
+}
+
+// INPUT_SIZE counts the numbers of one input: those of an item times the batch that was measured first.
+void check_input_size(const std::string& directory, std::int64_t size) {
+  const SlicedModel model = load_sliced_model(directory);
+  const Benchmark benchmark = load_benchmark(directory);
+  std::int64_t expected = 0;
+  for (const Port& input : model.graph.inputs())
+    expected += element_count(at_batch(model.graph.type(input.value).shape, benchmark.batch));
+  if (size != expected) {
+    fail(ErrorCode::invalid_argument, "INPUT_SIZE is {}, expected {}: the numbers of a batch of {}", size,
+         expected, benchmark.batch);
+  }
+}
+
+void add_slice(CLI::App& app, const Run& run) {
+  struct Options {
+    std::string model;
+    std::string output = "sliced";
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("slice", "Cut a Keras model into slices");
+  command->add_option("MODEL", options->model, "a .keras or .h5 file")->required();
+  command->add_option("-o,--output", options->output, "directory to write")->capture_default_str();
+  command->callback([options, run] { run({"slice", options->model, "-o", options->output}); });
+}
+
+void add_benchmark(CLI::App& app, const Run& run) {
+  struct Options {
+    std::string slices;
+    std::string output;
+    Place place;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("benchmark", "Measure the slices on every node of the Swarm, and the links");
+  command->add_option("SLICES", options->slices, "what 'papdl slice' wrote")->required();
+  command->add_option("-o,--output", options->output, "directory to write; without it SLICES");
+  options->place.add_to(*command);
+  // Of the same names and meanings in both programs.
+  const std::vector<std::pair<std::string, std::string>> same = {
+      {"-b,--batch_size", "batch size"},
+      {"-r,--benchmark_size", "runs of each slice that count"},
+      {"-d,--bandwidth_duration", "seconds to measure each bandwidth for"},
+      {"-l,--latency_count", "round trips to measure on each link"},
+      {"-m,--free_memory_multiplier", "share of the free memory that plans may use"},
+      {"-s,--startup_timeout", "seconds that workers may take to start"},
+      {"-i,--idle_timeout", "seconds to wait before measuring"}};
+  auto values = std::make_shared<std::vector<std::string>>(same.size());
+  for (std::size_t i = 0; i < same.size(); ++i)
+    command->add_option(same[i].first, (*values)[i], same[i].second);
+  command->callback([options, values, same, run] {
+    Words words = {"benchmark",
+                   next_directory(options->slices, options->output, {"model.json", "weights.safetensors"})};
+    for (std::size_t i = 0; i < same.size(); ++i) {
+      if (!(*values)[i].empty()) words.insert(words.end(), {same[i].first.substr(0, 2), (*values)[i]});
+    }
+    options->place.add(words);
+    run(words);
+  });
+}
+
+void add_configure(CLI::App& app, const Run& run) {
+  struct Options {
+    std::string benchmark;
+    std::string source;
+    std::int64_t input_size = 0;
+    std::string constraints;
+    std::string output;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("configure", "Find the placement of least latency");
+  command->add_option("BENCHMARK", options->benchmark, "what 'papdl benchmark' wrote")->required();
+  command->add_option("SOURCE", options->source, "id or name of the node where inputs come from")->required();
+  command->add_option("INPUT_SIZE", options->input_size, "numbers in one input: shape times batch size")
+      ->required();
+  command->add_option("-c,--search_constraints", options->constraints, "must={…},mustnot={…}");
+  command->add_option("-o,--output", options->output, "directory to write; without it BENCHMARK");
+  command->callback([options, run] {
+    check_input_size(options->benchmark, options->input_size);
+    Words words = {"configure",
+                   next_directory(options->benchmark, options->output,
+                                  {"model.json", "weights.safetensors", "benchmark.json"}),
+                   options->source};
+    if (!options->constraints.empty()) words.insert(words.end(), {"-c", options->constraints});
+    run(words);
+  });
+}
+
+void add_deploy(CLI::App& app, const Run& run) {
+  struct Options {
+    std::string configuration;
+    Place place;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("deploy", "Serve the configured model on the Swarm, port 8765");
+  command->add_option("CONFIG", options->configuration, "what 'papdl configure' wrote")->required();
+  options->place.add_to(*command);
+  command->callback([options, run] {
+    Words words = {"deploy", options->configuration};
+    options->place.add(words);
+    run(words);
+  });
+}
+
+// PAPDL chooses kinds of things to remove; a deployment goes as a whole.
+void add_clean(CLI::App& app, const Run& run) {
+  auto ignored = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("clean", "Remove all that was deployed, whichever flags are given");
+  for (const char* flag : {"-b", "-B", "-s", "-S", "-o", "-O", "-R", "-I", "-n", "-x"})
+    command->add_flag(flag, *ignored, "accepted");
+  command->callback([run] { run({"clean"}); });
+}
+
+}  // namespace
+
+void add_papdl(CLI::App& app, const Run& run) {
+  add_slice(app, run);
+  add_benchmark(app, run);
+  add_configure(app, run);
+  add_deploy(app, run);
+  add_clean(app, run);
+}
+
+}  // namespace lamina::cli

@@ -146,8 +146,8 @@ void PlanArguments::add_to(CLI::App& command) {
   command
       .add_option(
           "--wire", wire.wire,
-          "format of tensors between machines; auto: for each hop the one that is there soonest, of those "
-          "that keep the answers")
+          "format of tensors between machines; auto: for each hop the one that serves the objective best, of "
+          "those that keep the answers")
       ->capture_default_str()
       ->check(CLI::IsMember({"f32", "bf16", "f16", "int8", "lz4", "auto"}));
   command.add_option("--calibration", wire.calibration,

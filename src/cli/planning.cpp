@@ -56,6 +56,7 @@ PlanningRequest request_of(const PlanArguments& arguments, std::size_t machines)
   request.branches = !arguments.no_branches;
   request.time_limit =
       std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(arguments.time_limit));
+  request.branch_time = request.time_limit;
   return request;
 }
 

@@ -17,6 +17,9 @@ Where they may, they run at once; the plan says so:
   $ lamina configure towers a --no-branches --dry-run | grep -c ' ∥ '
   0
   [1]
+  $ for objective in throughput 'latency --min-rate 15/s'; do lamina configure towers a --objective $objective --dry-run | grep -c ' ∥ ' | awk '{print ($1 > 1)}'; done
+  1
+  1
   $ lamina configure towers a --dry-run --explain --svg towers.svg | grep -c -e 'begins, ms' -e 'without it, ms' -e ' ∥ b'
   [345] (re)
   $ "$PYTHON" -c 'import xml.dom.minidom as x; print(x.parse("towers.svg").documentElement.tagName)'

@@ -25,6 +25,8 @@ namespace lamina::cli {
 
 namespace {
 
+constexpr Clock::duration kBranchTimeOfRecovery = std::chrono::seconds(1);
+
 // A number from 1 on; nothing for other text.
 std::optional<std::int64_t> parse_count(const std::string& text) {
   std::int64_t number = 0;
@@ -56,6 +58,7 @@ PlanningRequest request_of(const PlanArguments& arguments, std::size_t machines)
   request.branches = !arguments.no_branches;
   request.time_limit =
       std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(arguments.time_limit));
+  request.branch_time = request.time_limit;
   return request;
 }
 
@@ -146,8 +149,8 @@ void PlanArguments::add_to(CLI::App& command) {
   command
       .add_option(
           "--wire", wire.wire,
-          "format of tensors between machines; auto: for each hop the one that is there soonest, of those "
-          "that keep the answers")
+          "format of tensors between machines; auto: for each hop the one that serves the objective best, of "
+          "those that keep the answers")
       ->capture_default_str()
       ->check(CLI::IsMember({"f32", "bf16", "f16", "int8", "lz4", "auto"}));
   command.add_option("--calibration", wire.calibration,
@@ -198,6 +201,8 @@ Planning::Planning(const SlicedModel& model, const Benchmark& benchmark, std::st
       layers_(layers_of(model, benchmark)),
       constraints_(parse_constraints(arguments.constraints)),
       request_(request_of(arguments, benchmark.devices.size())) {
+  // Requests wait for a plan without the machines that are gone.
+  if (!gone_.empty()) request_.branch_time = std::min(request_.branch_time, kBranchTimeOfRecovery);
   for (const std::int64_t batch : wanted_sizes(benchmark, arguments.batch)) {
     if (joins_ && batch > 1) check_rows_apart(model.graph);
     PlanningProblem one{at_batch(benchmark, batch), {}, request_};

@@ -49,13 +49,29 @@ SimulatedFailure parse_failure(const std::string& text, const PlacementProblem& 
   return failure;
 }
 
+// Of the pieces or branches of a stage.
+std::vector<PieceMeasurement> measurements_of(const Benchmark& benchmark, const PlacedStage& stage,
+                                              std::size_t device) {
+  const auto& pieces = benchmark.measurements[device];
+  if (stage.branches.empty()) {
+    return {pieces.begin() + static_cast<std::ptrdiff_t>(stage.first_piece),
+            pieces.begin() + static_cast<std::ptrdiff_t>(stage.end_piece)};
+  }
+  std::vector<PieceMeasurement> measurements;
+  for (const BlockInfo& block : benchmark.blocks) {
+    if (block.begin != benchmark.pieces[stage.first_piece].begin) continue;
+    for (const std::size_t branch : stage.branches)
+      measurements.push_back(block.measurements[device][branch]);
+  }
+  return measurements;
+}
+
 // Runs of a piece are taken to be lognormal: half the logarithm of p90/p10 is 1.28 standard deviations. A
 // stage's is that of its pieces, weighted by their times.
 double spread_of(const Benchmark& benchmark, const PlacedStage& stage, std::size_t device) {
   double seconds = 0;
   double weighted = 0;
-  for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
-    const PieceMeasurement& measured = benchmark.measurements[device][piece];
+  for (const PieceMeasurement& measured : measurements_of(benchmark, stage, device)) {
     if (!measured.time || !(measured.time->p10 > 0)) continue;
     seconds += measured.time->median;
     weighted += measured.time->median * std::log(measured.time->p90 / measured.time->p10) / (2 * 1.2816);
@@ -97,11 +113,6 @@ void print(const PlacementProblem& problem, const Plan& plan, const Options& opt
 
 void run(const Options& options) {
   const Plan plan = options.plan.empty() ? load_plan(options.directory) : read_plan(options.plan);
-  if (has_branches(plan)) {
-    fail(ErrorCode::unsupported,
-         "the plan runs branches at once, which is not simulated yet; 'lamina configure --no-branches' makes "
-         "one that is");
-  }
   const Benchmark every_size = load_benchmark(options.directory);
   const Benchmark benchmark = at_batch(every_size, plan.batch);
   PlacementProblem problem = make_problem(benchmark, plan.source);
@@ -138,7 +149,7 @@ void run(const Options& options) {
     forbid_device(left, device);
     PlanningRequest request;
     request.objective = plan.objective;
-    request.branches = false;
+    request.branches = plan.demands.branches;
     return find_placement(left, request);
   };
   print(problem, plan, options, rate, simulate(problem, placement, simulation));

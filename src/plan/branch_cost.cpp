@@ -11,12 +11,6 @@ namespace lamina {
 
 namespace {
 
-std::uint64_t output_bytes(const PlanBlock& block, std::span<const std::size_t> branches) {
-  std::uint64_t bytes = 0;
-  for (const std::size_t branch : branches) bytes += block.branches[branch].output_bytes;
-  return bytes;
-}
-
 // Walks through the stages in time and notes what they keep busy.
 class Walk {
  public:
@@ -53,24 +47,16 @@ class Walk {
       placement_.loads[from].sending += busy;
       placement_.loads[to].receiving += busy;
     }
-    const auto size = static_cast<double>(bytes);
-    const PlanDevice& sender = problem_.devices[from];
-    const PlanDevice& receiver = problem_.devices[to];
-    if (in_pipeline_ && sender.processors > 0) {
-      placement_.loads[from].processors +=
-          (sender.messages.send + sender.messages.send_byte * size) / sender.processors;
-    }
-    if (!to_front_end && receiver.processors > 0) {
-      placement_.loads[to].processors +=
-          (receiver.messages.receive + receiver.messages.receive_byte * size) / receiver.processors;
-    }
+    if (in_pipeline_) placement_.loads[from].processors += sending_processors(problem_.devices[from], bytes);
+    if (!to_front_end) placement_.loads[to].processors += receiving_processors(problem_.devices[to], bytes);
   }
 
-  void compute(std::size_t device, double busy) {
-    const PlanDevice& of = problem_.devices[device];
-    placement_.loads[device].computing += busy;
-    if (of.processors > 0)
-      placement_.loads[device].processors += busy * std::min(of.threads, of.processors) / of.processors;
+  void compute(const PlacedStage& stage, std::size_t device) {
+    for (const PieceCost* cost : costs_of(problem_, stage, device)) {
+      const StageWork work = compute_work(problem_.devices[device], *cost);
+      placement_.loads[device].computing += work.computing;
+      placement_.loads[device].processors += work.processors;
+    }
   }
 
   double carry_all(std::size_t to, std::size_t cut, bool to_front_end = false) {
@@ -83,10 +69,9 @@ class Walk {
     stage.hop_seconds = came_ ? *came_ - now_ : carry_all(device, stage.first_piece);
     came_.reset();
     double pieces = 0;
-    for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
+    for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece)
       pieces += problem_.cost[device][piece].seconds;
-      compute(device, problem_.cost[device][piece].busy_seconds());
-    }
+    compute(stage, device);
     stage.begin = now_ + stage.hop_seconds;
     stage.seconds = problem_.devices[device].wake + pieces;
     stage.replicas.front().memory = stage_memory(problem_, device, stage.first_piece, stage.end_piece);
@@ -112,8 +97,7 @@ class Walk {
       PlacedStage& stage = stages_[first + i];
       const std::size_t device = groups[i].device;
       carry(device_, device, bytes_into(block, groups[i].branches));
-      for (const std::size_t branch : groups[i].branches)
-        compute(device, block.branches[branch].cost[device].busy_seconds());
+      compute(stage, device);
       stage.wire = 0;
       stage.begin = now_ + times.begins[i];
       stage.hop_seconds = times.begins[i];
@@ -124,7 +108,7 @@ class Walk {
     if (block.direct_bytes > 0) carry(device_, to, block.direct_bytes, to_front_end);
     in_pipeline_ = true;
     for (const BranchGroup& group : groups)
-      carry(group.device, to, output_bytes(block, group.branches), to_front_end);
+      carry(group.device, to, bytes_out_of(block, group.branches), to_front_end);
     came_ = now_ + times.joined;
     now_ += *std::max_element(times.ends.begin(), times.ends.end());
     return end;
@@ -160,6 +144,16 @@ const PlanBlock& block_of(const PlacementProblem& problem, const PlacedStage& st
        stage.end_piece);
 }
 
+std::vector<const PieceCost*> costs_of(const PlacementProblem& problem, const PlacedStage& stage,
+                                       std::size_t device) {
+  std::vector<const PieceCost*> costs;
+  for (const std::size_t branch : stage.branches)
+    costs.push_back(&block_of(problem, stage).branches[branch].cost[device]);
+  for (std::size_t piece = stage.first_piece; stage.branches.empty() && piece < stage.end_piece; ++piece)
+    costs.push_back(&problem.cost[device][piece]);
+  return costs;
+}
+
 std::uint64_t bytes_into(const PlanBlock& block, std::span<const std::size_t> branches) {
   std::uint64_t bytes = 0;
   for (std::size_t input = 0; input < block.input_bytes.size(); ++input) {
@@ -172,6 +166,12 @@ std::uint64_t bytes_into(const PlanBlock& block, std::span<const std::size_t> br
   return bytes;
 }
 
+std::uint64_t bytes_out_of(const PlanBlock& block, std::span<const std::size_t> branches) {
+  std::uint64_t bytes = 0;
+  for (const std::size_t branch : branches) bytes += block.branches[branch].output_bytes;
+  return bytes;
+}
+
 double branches_seconds(const PlanBlock& block, std::size_t device, std::span<const std::size_t> branches) {
   double seconds = 0;
   for (const std::size_t branch : branches) seconds += block.branches[branch].cost[device].seconds;
@@ -180,7 +180,7 @@ double branches_seconds(const PlanBlock& block, std::size_t device, std::span<co
 
 std::uint64_t branches_memory(const PlacementProblem& problem, const PlanBlock& block, std::size_t device,
                               std::span<const std::size_t> branches) {
-  std::uint64_t memory = problem.waiting_inputs * bytes_into(block, branches) + output_bytes(block, branches);
+  std::uint64_t memory = problem.waiting_inputs * bytes_into(block, branches) + bytes_out_of(block, branches);
   for (const std::size_t branch : branches) {
     const PieceCost& cost = block.branches[branch].cost[device];
     memory += cost.weight_bytes + cost.activation_bytes;
@@ -192,7 +192,7 @@ double seconds_alone(const PlacementProblem& problem, const PlanBlock& block, st
                      const BranchGroup& group, std::size_t to) {
   return hop_cost(problem.links[from][group.device], bytes_into(block, group.branches)).seconds() +
          problem.devices[group.device].wake + branches_seconds(block, group.device, group.branches) +
-         hop_cost(problem.links[group.device][to], output_bytes(block, group.branches)).seconds();
+         hop_cost(problem.links[group.device][to], bytes_out_of(block, group.branches)).seconds();
 }
 
 BlockTimes time_block(const PlacementProblem& problem, const PlanBlock& block, std::size_t from,
@@ -215,7 +215,7 @@ BlockTimes time_block(const PlacementProblem& problem, const PlanBlock& block, s
   for (std::size_t i = 0; i < groups.size(); ++i) {
     const std::size_t device = groups[i].device;
     coming.push_back({times.ends[i],
-                      hop_cost(problem.links[device][to], output_bytes(block, groups[i].branches)),
+                      hop_cost(problem.links[device][to], bytes_out_of(block, groups[i].branches)),
                       device != to});
   }
   if (block.direct_bytes > 0)
@@ -239,7 +239,7 @@ void order_groups(const PlacementProblem& problem, const PlanBlock& block, std::
   const auto tail = [&](const BranchGroup& group) {
     return problem.links[from][group.device].round_trip / 2 + problem.devices[group.device].wake +
            branches_seconds(block, group.device, group.branches) +
-           hop_cost(problem.links[group.device][to], output_bytes(block, group.branches)).seconds();
+           hop_cost(problem.links[group.device][to], bytes_out_of(block, group.branches)).seconds();
   };
   std::stable_sort(groups.begin(), groups.end(),
                    [&](const BranchGroup& a, const BranchGroup& b) { return tail(a) > tail(b); });

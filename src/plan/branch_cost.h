@@ -34,8 +34,14 @@ bool has_branches(const std::vector<PlacedStage>& stages);
 // The block whose branches the stage runs. Error(invalid_argument) where there is none.
 const PlanBlock& block_of(const PlacementProblem& problem, const PlacedStage& stage);
 
+// What a stage runs on a device, one after another: pieces or branches.
+std::vector<const PieceCost*> costs_of(const PlacementProblem& problem, const PlacedStage& stage,
+                                       std::size_t device);
+
 // Of each tensor that some of the branches use, once.
 std::uint64_t bytes_into(const PlanBlock& block, std::span<const std::size_t> branches);
+// Of all that the branches make.
+std::uint64_t bytes_out_of(const PlanBlock& block, std::span<const std::size_t> branches);
 // Time of the branches on a device, one after another, without its waking.
 double branches_seconds(const PlanBlock& block, std::size_t device, std::span<const std::size_t> branches);
 std::uint64_t branches_memory(const PlacementProblem& problem, const PlanBlock& block, std::size_t device,

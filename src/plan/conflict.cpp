@@ -106,7 +106,10 @@ std::vector<std::size_t> find_conflict(std::size_t count,
 std::string explain_conflict(const PlacementProblem& problem,
                              const std::vector<std::vector<std::string>>& layers,
                              const Constraints& constraints, const PlanningRequest& request) {
-  const Demanded demanded(problem, layers, constraints, request);
+  // Many sets of demands are tried.
+  PlanningRequest brief = request;
+  brief.branch_time = request.branch_time / 10;
+  const Demanded demanded(problem, layers, constraints, brief);
   const std::size_t count = demanded.texts().size();
   if (!demanded.is_possible(std::vector<bool>(count, false))) return "";
   const std::vector<std::size_t> conflict =

@@ -1,5 +1,7 @@
 #include "plan/corrections.h"
 
+#include "plan/branch_cost.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -17,8 +19,8 @@ double processors_of_pieces(const PlacementProblem& problem, const Placement& pl
   for (const PlacedStage& stage : placement.stages) {
     for (const Replica& replica : stage.replicas) {
       if (replica.device != device) continue;
-      for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece)
-        seconds += replica.share * piece_work(problem, device, piece).processors;
+      for (const PieceCost* cost : costs_of(problem, stage, device))
+        seconds += replica.share * compute_work(problem.devices[device], *cost).processors;
     }
   }
   return seconds;
@@ -34,23 +36,43 @@ double factor_by_processors(const PlacementProblem& problem, const Placement& pl
   return std::max(measured - messages, kLeastPart * measured) / pieces;
 }
 
+// Every piece and branch by a number: the pieces, then the branches of each block.
+std::size_t first_branch(const PlacementProblem& problem, const PlanBlock& of) {
+  std::size_t number = problem.pieces.size();
+  for (const PlanBlock& block : problem.blocks) {
+    if (&block == &of) break;
+    number += block.branches.size();
+  }
+  return number;
+}
+
+std::vector<std::size_t> numbers_of(const PlacementProblem& problem, const PlacedStage& stage) {
+  std::vector<std::size_t> numbers;
+  for (const std::size_t branch : stage.branches)
+    numbers.push_back(first_branch(problem, block_of(problem, stage)) + branch);
+  for (std::size_t piece = stage.first_piece; stage.branches.empty() && piece < stage.end_piece; ++piece)
+    numbers.push_back(piece);
+  return numbers;
+}
+
 }  // namespace
 
 void Corrections::learn(const PlacementProblem& problem, const Placement& placement, const StageRuns& runs) {
   known_.resize(problem.devices.size());
-  for (auto& row : known_) row.resize(problem.pieces.size());
+  std::size_t count = problem.pieces.size();
+  for (const PlanBlock& block : problem.blocks) count += block.branches.size();
+  for (auto& row : known_) row.resize(count);
   const Placement promised = evaluate_stages(problem, placement.stages, placement.return_wire);
   for (std::size_t i = 0; i < promised.stages.size(); ++i) {
     const PlacedStage& stage = promised.stages[i];
-    if (!stage.branches.empty()) continue;
     for (std::size_t j = 0; j < stage.replicas.size(); ++j) {
       const std::size_t device = stage.replicas[j].device;
       const ReplicaRun& run = runs[i][j];
       double alone = 0;
       double busy = 0;
-      for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
-        alone += problem.cost[device][piece].seconds;
-        busy += problem.cost[device][piece].busy_seconds();
+      for (const PieceCost* cost : costs_of(problem, stage, device)) {
+        alone += cost->seconds;
+        busy += cost->busy_seconds();
       }
       if (!(alone > 0) || !(busy > 0) || !std::isfinite(alone)) continue;
       Factors factors;
@@ -60,14 +82,13 @@ void Corrections::learn(const PlacementProblem& problem, const Placement& placem
       const PlanDevice& of = problem.devices[device];
       const bool quota = of.processors > 0 && of.processors < of.threads;
       if (!quota) factors.steady = std::max(factors.steady, run.busy_seconds / busy);
-      for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece)
-        known_[device][piece] = factors;
+      for (const std::size_t number : numbers_of(problem, stage)) known_[device][number] = factors;
     }
   }
 }
 
-Corrections::Factors Corrections::factors_of(std::size_t device, std::size_t piece) const {
-  if (known_[device][piece]) return *known_[device][piece];
+Corrections::Factors Corrections::factors_of(std::size_t device, std::size_t number) const {
+  if (known_[device][number]) return *known_[device][number];
   const auto mean = [&](auto&& counts) {
     Factors sum{0, 0};
     double count = 0;
@@ -81,18 +102,23 @@ Corrections::Factors Corrections::factors_of(std::size_t device, std::size_t pie
     }
     return count > 0 ? std::optional(Factors{sum.alone / count, sum.steady / count}) : std::nullopt;
   };
-  if (const auto same_piece = mean([&](std::size_t i) { return i == piece; })) return *same_piece;
+  if (const auto elsewhere = mean([&](std::size_t i) { return i == number; })) return *elsewhere;
   return mean([](std::size_t) { return true; }).value_or(Factors{});
 }
 
 void Corrections::apply(PlacementProblem& problem) const {
   for (std::size_t device = 0; device < known_.size(); ++device) {
-    for (std::size_t piece = 0; piece < known_[device].size(); ++piece) {
-      const Factors factors = factors_of(device, piece);
-      PieceCost& cost = problem.cost[device][piece];
-      if (!std::isfinite(cost.seconds)) continue;
+    const auto correct = [&](PieceCost& cost, std::size_t number) {
+      if (!std::isfinite(cost.seconds)) return;
+      const Factors factors = factors_of(device, number);
       cost.steady = cost.busy_seconds() * factors.steady;
       cost.seconds *= factors.alone;
+    };
+    for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece)
+      correct(problem.cost[device][piece], piece);
+    for (PlanBlock& block : problem.blocks) {
+      for (std::size_t branch = 0; branch < block.branches.size(); ++branch)
+        correct(block.branches[branch].cost[device], first_branch(problem, block) + branch);
     }
   }
 }

@@ -20,14 +20,15 @@ struct ReplicaRun {
 using StageRuns = std::vector<std::vector<ReplicaRun>>;
 
 // Engines fuse what a stage has together, and what runs beside a stage slows it: a stage is rarely the sum of
-// its pieces. How often longer or shorter it was is taken to hold for each of its pieces on that device; for
-// a piece that has not run on a device, the mean over the devices where it has, and else over all that ran.
+// its pieces, or branches. How often longer or shorter it was is taken to hold for each of them on that
+// device; for one that has not run on a device, the mean over the devices where it has, and else over all
+// that ran.
 class Corrections {
  public:
-  // `problem` is as it was measured piece by piece, the placement one of it. Stages of branches teach
-  // nothing. A later run counts more than an earlier one of the same piece on the same device.
+  // `problem` is as it was measured piece by piece, the placement one of it. A later run counts more than an
+  // earlier one of the same piece or branch on the same device.
   void learn(const PlacementProblem& problem, const Placement& placement, const StageRuns& runs);
-  // To a problem of the same devices and pieces as those learnt from.
+  // To a problem of the same devices, pieces and blocks as those learnt from.
   void apply(PlacementProblem& problem) const;
 
  private:
@@ -36,9 +37,10 @@ class Corrections {
     double alone = 1;
     double steady = 1;
   };
-  using Known = std::vector<std::vector<std::optional<Factors>>>;  // [device][piece]
+  // [device][number]: the pieces, then the branches of one block after another
+  using Known = std::vector<std::vector<std::optional<Factors>>>;
 
-  Factors factors_of(std::size_t device, std::size_t piece) const;
+  Factors factors_of(std::size_t device, std::size_t number) const;
 
   Known known_;
 };

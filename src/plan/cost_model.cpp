@@ -124,18 +124,32 @@ HopCost mean_hop_cost(const PlacementProblem& problem, const std::vector<Replica
   return wire ? mean(*wire) : soonest(problem, cut, mean);
 }
 
+StageWork compute_work(const PlanDevice& device, const PieceCost& cost) {
+  const double busy = cost.busy_seconds();
+  const double computing = std::min(device.threads, device.processors);
+  return {busy, device.processors > 0 ? busy * computing / device.processors : 0};
+}
+
 StageWork piece_work(const PlacementProblem& problem, std::size_t device, std::size_t piece) {
-  const PlanDevice& of = problem.devices[device];
-  const double busy = problem.cost[device][piece].busy_seconds();
-  return {busy, of.processors > 0 ? busy * std::min(of.threads, of.processors) / of.processors : 0};
+  return compute_work(problem.devices[device], problem.cost[device][piece]);
+}
+
+double sending_processors(const PlanDevice& device, std::uint64_t bytes) {
+  if (device.processors == 0) return 0;
+  return (device.messages.send + device.messages.send_byte * static_cast<double>(bytes)) / device.processors;
+}
+
+double receiving_processors(const PlanDevice& device, std::uint64_t bytes) {
+  if (device.processors == 0) return 0;
+  return (device.messages.receive + device.messages.receive_byte * static_cast<double>(bytes)) /
+         device.processors;
 }
 
 StageWork input_work(const PlacementProblem& problem, std::size_t device, std::size_t wire, std::size_t cut) {
   const PlanDevice& of = problem.devices[device];
   const double widen = widen_seconds(problem, device, wire, cut);
   if (of.processors == 0) return {widen, 0};
-  const auto bytes = static_cast<double>(wire_bytes(problem, wire, cut));
-  return {widen, (widen + of.messages.receive + of.messages.receive_byte * bytes) / of.processors};
+  return {widen, widen / of.processors + receiving_processors(of, wire_bytes(problem, wire, cut))};
 }
 
 StageWork output_work(const PlacementProblem& problem, std::size_t device, std::size_t wire,
@@ -143,8 +157,7 @@ StageWork output_work(const PlacementProblem& problem, std::size_t device, std::
   const PlanDevice& of = problem.devices[device];
   const double narrow = narrow_seconds(problem, device, wire, cut);
   if (of.processors == 0) return {narrow, 0};
-  const auto bytes = static_cast<double>(wire_bytes(problem, wire, cut));
-  return {narrow, (narrow + of.messages.send + of.messages.send_byte * bytes) / of.processors};
+  return {narrow, narrow / of.processors + sending_processors(of, wire_bytes(problem, wire, cut))};
 }
 
 void forbid_device(PlacementProblem& problem, std::size_t device) {
@@ -280,12 +293,7 @@ double device_seconds(const PlacementProblem& problem, const Placement& placemen
     for (const Replica& replica : stage.replicas) {
       if (replica.device != device) continue;
       seconds += replica.share * problem.devices[device].wake;
-      if (!stage.branches.empty()) {
-        seconds += branches_seconds(block_of(problem, stage), device, stage.branches);
-        continue;
-      }
-      for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece)
-        seconds += replica.share * problem.cost[device][piece].seconds;
+      for (const PieceCost* cost : costs_of(problem, stage, device)) seconds += replica.share * cost->seconds;
     }
   }
   return seconds;
@@ -296,14 +304,10 @@ double load_seconds(const PlacementProblem& problem, const Placement& placement)
   for (const PlacedStage& stage : placement.stages) {
     for (const Replica& replica : stage.replicas) {
       std::uint64_t weights = 0;
-      const auto load = [&](const PieceCost& cost) {
-        weights += cost.weight_bytes;
-        seconds += cost.load;
-      };
-      for (const std::size_t branch : stage.branches)
-        load(block_of(problem, stage).branches[branch].cost[replica.device]);
-      for (std::size_t piece = stage.first_piece; stage.branches.empty() && piece < stage.end_piece; ++piece)
-        load(problem.cost[replica.device][piece]);
+      for (const PieceCost* cost : costs_of(problem, stage, replica.device)) {
+        weights += cost->weight_bytes;
+        seconds += cost->load;
+      }
       const LinkCost& link = problem.links[problem.source][replica.device];
       if (replica.device != problem.source && weights > 0)
         seconds += static_cast<double>(weights) / link.bandwidth;

@@ -3,9 +3,9 @@
 //   latency = Σ over stages (the device's wake + time of its pieces there) + Σ over hops (narrowing +
 //   round_trip/2 + bytes/bandwidth + widening)
 //
-// What crosses a cut may travel in several wire formats: each hop takes the one that is there soonest, of
-// those that its cut allows. Its bytes are those on the wire; narrowing is the sender's time, widening the
-// receiver's.
+// What crosses a cut may travel in several wire formats, of those that the cut allows: where nothing else is
+// said, in the one that is there soonest, which is best for the latency. Its bytes are those on the wire;
+// narrowing is the sender's time, widening the receiver's.
 //
 // from the source through every stage and back to the source. Where two following pieces are on one device
 // they form one stage and no hop lies between them. The way from the source to the first stage and from the
@@ -205,7 +205,11 @@ struct StageWork {
   double computing = 0;
   double processors = 0;
 };
+StageWork compute_work(const PlanDevice& device, const PieceCost& cost);
 StageWork piece_work(const PlacementProblem& problem, std::size_t device, std::size_t piece);
+// Of a message of so many bytes, seconds of all the device's processors; 0 where it has plenty.
+double sending_processors(const PlanDevice& device, std::uint64_t bytes);
+double receiving_processors(const PlanDevice& device, std::uint64_t bytes);
 StageWork input_work(const PlacementProblem& problem, std::size_t device, std::size_t wire, std::size_t cut);
 StageWork output_work(const PlacementProblem& problem, std::size_t device, std::size_t wire, std::size_t cut);
 

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "plan/branch_rates.h"
 
 #include <cmath>
 #include <optional>
@@ -15,6 +16,7 @@ RateOptions rate_options(const Demands& demands) {
   options.replicas = demands.replicas;
   options.latency = demands.deadline;
   options.time_limit = demands.time_limit;
+  options.branch_time = demands.branch_time;
   return options;
 }
 
@@ -30,14 +32,20 @@ PlannedPlacement keep_demands(const PlacementProblem& problem, PlannedPlacement 
          format_seconds(fastest.placement.latency));
   }
   if (fastest.placement.period <= demands.period) return fastest;
-  std::optional<Placement> within = find_least_latency_within(problem, demands.period, rate_options(demands));
+  std::optional<PlannedPlacement> within;
+  if (demands.branches) {
+    within = find_least_latency_within_with_branches(problem, demands.period, rate_options(demands));
+  } else if (auto chain = find_least_latency_within(problem, demands.period, rate_options(demands))) {
+    const double latency = chain->latency;
+    within = PlannedPlacement{std::move(*chain), latency, true, 0};
+  }
   if (!within) {
     fail(ErrorCode::resource_exhausted, "no placement of one stage a machine carries {:.4g} requests/s{}",
          1 / demands.period,
          std::isfinite(demands.deadline) ? " and answers within " + format_seconds(demands.deadline) : "");
   }
-  const double latency = within->latency;
-  return {std::move(*within), latency, true, 0};
+  within->lower_bound = std::max(within->lower_bound, fastest.lower_bound);
+  return std::move(*within);
 }
 
 }  // namespace lamina

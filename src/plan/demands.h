@@ -17,6 +17,8 @@ struct Demands {
   double period = std::numeric_limits<double>::infinity();
   std::size_t replicas = 1;                               // of a stage, at most; only for a period
   Clock::duration time_limit = std::chrono::seconds(10);  // of planning
+  bool branches = false;  // may run on several devices at once, also for a period
+  Clock::duration branch_time = std::chrono::seconds(10);  // besides, of looking for them at a rate
 };
 
 RateOptions rate_options(const Demands& demands);

@@ -56,8 +56,8 @@ class Program {
         step.cost += price[next];
         if (step.cost == kInfinity) continue;
         if (cut == 0) {
-          step.cost += tables_.request_seconds(next);
-          if (allowed_.begins[next] && step.cost < first.cost) first = step;
+          step.cost += allowed_.least_request[next];
+          if (step.cost < first.cost) first = step;
           continue;
         }
         for (std::size_t group = 0; group < groups_; ++group) {

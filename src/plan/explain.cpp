@@ -126,6 +126,8 @@ std::string explain_placement(const PlacementProblem& problem, const PlanningReq
                               double joined) {
   PlanningRequest alone = request;
   alone.top = 1;
+  // Each machine is left out once.
+  alone.branch_time = request.branch_time / 10;
   return explain_latency(problem, placement, names) + "\n" +
          explain_machines(problem, alone, placement, joined);
 }

@@ -10,14 +10,15 @@ namespace lamina {
 
 // A request into the first stage, or an answer out of the last one.
 struct FrontEndHop {
-  std::size_t wire = 0;
   double seconds = 0;  // mean over the shares
   double source = 0;   // seconds that the source's link is busy
   double other = 0;    // the most of any other link
 };
 
-// The front end narrows requests before it sends them and widens answers.
-FrontEndHop request_to(const PlacementProblem& problem, const std::vector<Replica>& replicas);
-FrontEndHop answer_from(const PlacementProblem& problem, const std::vector<Replica>& replicas);
+// In a wire that the cut allows. The front end narrows requests before it sends them and widens answers.
+FrontEndHop request_to(const PlacementProblem& problem, const std::vector<Replica>& replicas,
+                       std::size_t wire);
+FrontEndHop answer_from(const PlacementProblem& problem, const std::vector<Replica>& replicas,
+                        std::size_t wire);
 
 }  // namespace lamina

@@ -16,6 +16,7 @@ struct RateOptions {
   double latency = std::numeric_limits<double>::infinity();       // seconds, at most
   std::size_t devices = std::numeric_limits<std::size_t>::max();  // machines, at most
   Clock::duration time_limit = std::chrono::seconds(10);
+  Clock::duration branch_time = std::chrono::seconds(10);  // besides, of looking for branches at once
 };
 
 // Whether rates on these machines can be planned exactly: few of different kinds.

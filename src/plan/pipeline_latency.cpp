@@ -17,7 +17,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // The best way to a cut so far.
 struct Way {
   double latency = kInfinity;
-  std::uint32_t from = 0;  // group of the stage before
+  std::uint32_t from = 0;  // group of the stage before; of the first stage, wire of the requests
   std::uint32_t cut = 0;   // where the last stage begins
 };
 
@@ -88,8 +88,8 @@ class Search {
     const std::size_t before = state - tables_.groups[group].state;
     std::fill(starts_.begin(), starts_.end(), Way{});
     if (before == 0) {
-      const bool begins = allowed_.begins[group] && tables_.of_group[group].request.wire == wire;
-      if (begins) starts_[0] = {tables_.request_seconds(group), 0, 0};
+      const bool begins = allowed_.begins[tables_.beginning(group, wire)];
+      if (begins) starts_[0] = {tables_.request_seconds(group, wire), static_cast<std::uint32_t>(wire), 0};
       return begins;
     }
     bool found = false;
@@ -116,7 +116,7 @@ class Search {
       group = way.from;
       end = way.cut;
     }
-    return tables_.placement_of(stages);
+    return tables_.placement_of(stages, group);
   }
 
   const PipelineTables& tables_;

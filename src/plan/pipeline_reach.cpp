@@ -44,8 +44,9 @@ class Reach {
     std::uint64_t* const ends = cell(state, group);
     const std::size_t before = state - tables_.groups[group].state;
     if (before == 0) {
-      if (allowed_.begins[group])
-        add(ends, allowed_.ends[group][tables_.of_group[group].request.wire].front());
+      for (std::size_t wire = 0; wire < allowed_.ends[group].size(); ++wire) {
+        if (allowed_.begins[tables_.beginning(group, wire)]) add(ends, allowed_.ends[group][wire].front());
+      }
     } else {
       for (std::size_t wire = 0; wire < allowed_.ends[group].size(); ++wire)
         add_after(before, group, wire, ends);
@@ -87,7 +88,19 @@ class Reach {
       end = cut;
     }
     stages.emplace_back(group, 0);
-    return tables_.placement_of(stages);
+    return tables_.placement_of(stages, request_wire(group, end));
+  }
+
+  // In which requests to a first stage of `group` that ends at `end` keep the source's link least busy.
+  std::size_t request_wire(std::size_t group, std::size_t end) const {
+    const std::vector<FrontEndHop>& requests = tables_.of_group[group].requests;
+    std::optional<std::size_t> best;
+    for (std::size_t wire = 0; wire < requests.size(); ++wire) {
+      if (!allowed_.begins[tables_.beginning(group, wire)] || !allowed_.ends[group][wire].front().has(end))
+        continue;
+      if (!best || requests[wire].source < requests[*best].source) best = wire;
+    }
+    return best.value();
   }
 
   // Of the stage before one of `group` that ends at `end`: its group and where it ends.

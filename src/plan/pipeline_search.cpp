@@ -47,14 +47,15 @@ std::optional<Placement> PipelineSearch::find_least_latency(const PipelineLimits
   return branch(limits.period, relaxed, false);
 }
 
-// `relaxed` solves for groups to begin and to end with, charging the source's link too little where there are
-// several; its answer holds if it keeps the period all the same, else the groups are divided. `any`: the
-// first pipeline will do; otherwise the one of least latency is wanted.
+// `relaxed` solves for groups to begin (and wires of their requests) and to end with, charging the source's
+// link too little where there are several; its answer holds if it keeps the period all the same, else the
+// groups are divided. `any`: the first pipeline will do; otherwise the one of least latency is wanted.
 template <typename Relaxed>
 std::optional<Placement> PipelineSearch::branch(double period, const Relaxed& relaxed, bool any) const {
   std::optional<Placement> best;
-  const Allowed all(tables_.groups.size(), true);
-  std::vector<std::pair<Allowed, Allowed>> open = {{all, all}};
+  const std::size_t groups = tables_.groups.size();
+  std::vector<std::pair<Allowed, Allowed>> open = {
+      {Allowed(tables_.beginning(groups, 0), true), Allowed(groups, true)}};
   while (!open.empty()) {
     auto [first, last] = std::move(open.back());
     open.pop_back();
@@ -72,11 +73,13 @@ std::optional<Placement> PipelineSearch::branch(double period, const Relaxed& re
     }
     const bool one_stage = found->stages.size() == 1;
     const std::size_t wire = by_first && !one_stage ? *found->stages[1].wire : found->return_wire;
-    const std::size_t group = tables_.group_of(by_first ? found->stages.front() : found->stages.back(), wire);
+    const PlacedStage& stage = by_first ? found->stages.front() : found->stages.back();
+    const std::size_t group = tables_.group_of(stage, wire);
+    const std::size_t taken = by_first ? tables_.beginning(group, *stage.wire) : group;
     Allowed alone(divided.size(), false);
-    alone[group] = true;
+    alone[taken] = true;
     Allowed others = divided;
-    others[group] = false;
+    others[taken] = false;
     for (const Allowed& part : {others, alone}) {
       open.push_back(by_first ? std::pair(part, last) : std::pair(first, part));
     }

@@ -55,7 +55,8 @@ PipelineTables::PipelineTables(const PlacementProblem& of, std::size_t wanted)
       states(kinds),
       replicas(most_replicas(kinds, wanted, wire_count(of))),
       groups(make_groups(of, kinds, states, replicas)),
-      required(required_of(of, kinds)) {
+      required(required_of(of, kinds)),
+      useful(useful_wires(of)) {
   divide_by_wire();
   std::vector<std::vector<CutSet>> fits;  // by kind
   for (const auto& members : kinds.members) fits.push_back(fits_of(members.front()));
@@ -88,36 +89,17 @@ void PipelineTables::sort_cuts() {
   }
 }
 
-// Each group once for each wire in which it may send on, and at which cuts each hop takes that wire.
+// Each group once for each wire in which it may send on.
 void PipelineTables::divide_by_wire() {
-  const std::size_t wires = wire_count(problem);
-  if (wires == 1) return;
   const std::vector<ReplicaGroup> all = std::exchange(groups, {});
-  std::vector<std::size_t> origin;
-  std::vector<std::vector<std::vector<CutSet>>> taken;  // [from][wire][to]
-  const std::vector<Replica> source = {{problem.source}};
-  for (std::size_t from = 0; from < all.size(); ++from) {
-    auto& sets = taken.emplace_back(wires, std::vector<CutSet>(all.size(), CutSet(pieces + 1)));
-    std::vector<bool> used(wires, false);
-    used[mean_hop_cost(problem, all[from].replicas, source, pieces).wire] = true;
-    for (std::size_t to = 0; to < all.size(); ++to) {
-      const std::vector<Replica> receivers = beside(all[from], all[to]);
-      for (std::size_t cut = 1; cut < pieces; ++cut) {
-        const std::size_t wire = mean_hop_cost(problem, all[from].replicas, receivers, cut).wire;
-        sets[wire][to].add(cut);
-        used[wire] = true;
-      }
-    }
-    for (std::size_t wire = 0; wire < wires; ++wire) {
-      if (!used[wire]) continue;
-      groups.push_back(all[from]);
+  for (const ReplicaGroup& group : all) {
+    for (std::size_t wire = 0; wire < useful.size(); ++wire) {
+      bool used = false;
+      for (std::size_t cut = 1; cut <= pieces; ++cut) used = used || useful[wire].has(cut);
+      if (!used) continue;
+      groups.push_back(group);
       groups.back().wire = wire;
-      origin.push_back(from);
     }
-  }
-  for (std::size_t from = 0; from < groups.size(); ++from) {
-    auto& row = in_wire.emplace_back();
-    for (const std::size_t to : origin) row.push_back(taken[origin[from]][groups[from].wire][to]);
   }
 }
 
@@ -161,8 +143,12 @@ GroupTable PipelineTables::table_of(const ReplicaGroup& group,
       for (std::size_t first = 0; first < pieces; ++first) table.fits[first].keep(fits[kind][first]);
     }
   }
-  table.request = request_to(problem, group.replicas);
-  table.answer = answer_from(problem, group.replicas);
+  for (std::size_t wire = 0; wire < useful.size(); ++wire) {
+    table.requests.push_back(useful[wire].has(0) ? request_to(problem, group.replicas, wire)
+                                                 : FrontEndHop{kInfinity});
+  }
+  table.answer = useful[group.wire].has(pieces) ? answer_from(problem, group.replicas, group.wire)
+                                                : FrontEndHop{kInfinity};
   return table;
 }
 
@@ -198,8 +184,7 @@ HopCuts PipelineTables::cuts_within(std::size_t from, std::size_t to, double per
                                     double receiving) const {
   const HopLoad& hop = hops[from][to];
   const std::size_t wire = groups[from].wire;
-  const CutSet* const in_wire_of_from = in_wire.empty() ? &up_to[wire].back() : &in_wire[from][to];
-  if (!std::isfinite(hop.round_trip)) return {&up_to[wire].front(), in_wire_of_from};
+  if (!std::isfinite(hop.round_trip)) return {&up_to[wire].front(), &useful[wire]};
   std::size_t low = 0;
   std::size_t high = by_bytes[wire].size();
   while (low < high) {
@@ -214,12 +199,14 @@ HopCuts PipelineTables::cuts_within(std::size_t from, std::size_t to, double per
       high = middle;
     }
   }
-  return {&up_to[wire][low], in_wire_of_from};
+  return {&up_to[wire][low], &useful[wire]};
 }
 
 PeriodTables PipelineTables::within(double period, const Allowed& first, const Allowed& last) const {
   PeriodTables tables;
-  tables.begins.resize(groups.size());
+  tables.begins.resize(first.size());
+  tables.least_request.assign(groups.size(), kInfinity);
+  std::vector<double> request_sending(groups.size(), kInfinity);
   tables.lasts.resize(groups.size());
   double sending = kInfinity;
   double receiving = kInfinity;
@@ -233,9 +220,16 @@ PeriodTables PipelineTables::within(double period, const Allowed& first, const A
     for (std::size_t piece = 0; piece < pieces; ++piece) {
       for (const auto& of_input : ends) tables.ends_of_any[group][piece].add(of_input[piece]);
     }
-    tables.begins[group] = first[group] && is_within(of.request, period);
-    tables.lasts[group] = last[group] && is_within(of.answer, period) && of.answer.wire == wire;
-    if (tables.begins[group]) sending = std::min(sending, of.request.source);
+    for (std::size_t input = 0; input < of.requests.size(); ++input) {
+      const FrontEndHop& request = of.requests[input];
+      const std::size_t begin = beginning(group, input);
+      tables.begins[begin] = first[begin] && is_within(request, period);
+      if (!tables.begins[begin]) continue;
+      tables.least_request[group] = std::min(tables.least_request[group], request.seconds);
+      request_sending[group] = std::min(request_sending[group], request.source);
+    }
+    tables.lasts[group] = last[group] && is_within(of.answer, period);
+    sending = std::min(sending, request_sending[group]);
     if (tables.lasts[group]) receiving = std::min(receiving, of.answer.source);
   }
   for (std::size_t from = 0; from < groups.size(); ++from) {
@@ -243,7 +237,7 @@ PeriodTables PipelineTables::within(double period, const Allowed& first, const A
     auto& row_of_the_first = tables.cuts_of_the_first.emplace_back();
     for (std::size_t to = 0; to < groups.size(); ++to) {
       row.push_back(cuts_within(from, to, period, sending, receiving));
-      row_of_the_first.push_back(cuts_within(from, to, period, of_group[from].request.source, receiving));
+      row_of_the_first.push_back(cuts_within(from, to, period, request_sending[from], receiving));
     }
   }
   return tables;
@@ -270,8 +264,10 @@ std::size_t PipelineTables::group_of(const PlacedStage& stage, std::size_t wire)
       groups.begin());
 }
 
-Placement PipelineTables::placement_of(const std::vector<std::pair<std::size_t, std::size_t>>& stages) const {
+Placement PipelineTables::placement_of(const std::vector<std::pair<std::size_t, std::size_t>>& stages,
+                                       std::size_t request_wire) const {
   std::vector<PlacedStage> placed;
+  std::size_t wire = request_wire;
   std::vector<std::size_t> used(kinds.members.size(), 0);
   for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
     if (!placed.empty()) placed.back().end_piece = stage->second;
@@ -283,8 +279,10 @@ Placement PipelineTables::placement_of(const std::vector<std::pair<std::size_t, 
         replicas[at++].device = kinds.members[kind][used[kind]++];
     }
     placed.push_back({std::move(replicas), stage->second, pieces});
+    placed.back().wire = wire;
+    wire = group.wire;
   }
-  return evaluate_stages(problem, std::move(placed));
+  return evaluate_stages(problem, std::move(placed), wire);
 }
 
 }  // namespace lamina

@@ -8,6 +8,7 @@
 #include "plan/hop_load.h"
 #include "plan/replica_groups.h"
 #include "plan/stage_load.h"
+#include "plan/useful_wires.h"
 
 #include <cstddef>
 #include <utility>
@@ -23,15 +24,16 @@ struct GroupTable {
   std::vector<double> mean = {};        // Σ of times before a cut, infinite ones left out
   std::vector<WireSeconds> wires = {};  // by wire
   double wake = 0;
-  FrontEndHop request = {};
-  FrontEndHop answer = {};
+  std::vector<FrontEndHop> requests = {};  // by wire; of infinite seconds where it is not useful
+  FrontEndHop answer = {};                 // in the wire in which the group sends on; likewise
 };
 
-// By group: whether a pipeline may begin, or end, with it.
+// Whether a pipeline may begin, by group and wire of its requests (PipelineTables::beginning), or end, by
+// group.
 using Allowed = std::vector<bool>;
 
-// The cuts that a hop may lie at: those that the links carry in time, of those where it takes the wire in
-// which `from` sends on.
+// The cuts that a hop may lie at: those that the links carry in time, of those where the wire in which `from`
+// sends on is useful.
 struct HopCuts {
   const CutSet* in_time;
   const CutSet* in_wire;
@@ -47,6 +49,7 @@ struct PeriodTables {
   std::vector<std::vector<HopCuts>> cuts_of_the_first;  // the same where `from` is the first stage
   Allowed begins;
   Allowed lasts;
+  std::vector<double> least_request;  // by group: seconds, infinite where no pipeline begins with it
 };
 
 // Built once for a problem, then only read; `problem` must outlive it.
@@ -54,6 +57,10 @@ struct PipelineTables {
   // Stages have up to `most_replicas` replicas, fewer where there would be too many groups.
   PipelineTables(const PlacementProblem& problem, std::size_t most_replicas);
 
+  // Of a group and the wire of requests to it, in Allowed.
+  std::size_t beginning(std::size_t group, std::size_t wire) const {
+    return group * wire_count(problem) + wire;
+  }
   // With several groups to begin (end) with, the source's link is charged for the least of their requests
   // (answers): a relaxation.
   PeriodTables within(double period, const Allowed& first, const Allowed& last) const;
@@ -62,7 +69,9 @@ struct PipelineTables {
     return of_group[group].wake + of_group[group].mean[end] - of_group[group].mean[first];
   }
   double hop_seconds(std::size_t from, std::size_t to, std::size_t cut) const;
-  double request_seconds(std::size_t group) const { return of_group[group].request.seconds; }
+  double request_seconds(std::size_t group, std::size_t wire) const {
+    return of_group[group].requests[wire].seconds;
+  }
   double answer_seconds(std::size_t group) const { return of_group[group].answer.seconds; }
   // Where a hop to `to` may lie after a stage of `from` with which the devices of `state` are taken.
   const HopCuts& cuts_after(const PeriodTables& allowed, std::size_t state, std::size_t from,
@@ -75,7 +84,8 @@ struct PipelineTables {
   // The group that runs a stage and sends on in `wire`.
   std::size_t group_of(const PlacedStage& stage, std::size_t wire) const;
   // The pipeline of these stages, the last one first: group and first piece of each.
-  Placement placement_of(const std::vector<std::pair<std::size_t, std::size_t>>& stages) const;
+  Placement placement_of(const std::vector<std::pair<std::size_t, std::size_t>>& stages,
+                         std::size_t request_wire) const;
 
   const PlacementProblem& problem;
   std::size_t pieces;
@@ -90,7 +100,7 @@ struct PipelineTables {
   // By wire, cuts, the one that the fewest bytes cross first, and the first n of them.
   std::vector<std::vector<std::size_t>> by_bytes;
   std::vector<std::vector<CutSet>> up_to;
-  std::vector<std::vector<CutSet>> in_wire;  // [from][to] where there are several wires: see HopCuts
+  std::vector<CutSet> useful;  // by wire
 
  private:
   void divide_by_wire();

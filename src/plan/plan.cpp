@@ -79,6 +79,9 @@ Plan make_plan(const Benchmark& benchmark, const std::string& source, Objective 
     known.wire = format_of(problem, stage.wire.value_or(0));
     known.branches = stage.branches;
     known.starts = stage.begin;
+    const bool first_of_block =
+        &stage == &planned.placement.stages.front() || (&stage)[-1].first_piece != stage.first_piece;
+    if (!stage.branches.empty() && first_of_block) known.bypass_bytes = block_of(problem, stage).direct_bytes;
     known.wire_bytes = stage.branches.empty() ? wire_bytes(problem, stage.wire.value_or(0), stage.first_piece)
                                               : bytes_into(block_of(problem, stage), stage.branches);
     for (const Replica& replica : stage.replicas)

@@ -36,6 +36,9 @@ struct PlannedStage {
   // the order in which they are sent to, and run at once.
   std::vector<std::size_t> branches = {};
   double starts = 0;  // predicted seconds from the request's start to the stage's
+  // Of the first stage of a block: what passes all of the block's branches by, from what is before the block
+  // to what is behind it.
+  std::uint64_t bypass_bytes = 0;
 };
 
 // What a plan came to when its stages ran as they will (deploy/rehearsal.h).

@@ -123,6 +123,7 @@ Json to_json(const Plan& plan) {
                       {"wire_bytes", stage.wire_bytes},
                       {"starts", stage.starts}});
     if (!stage.branches.empty()) stages.back()["branches"] = stage.branches;
+    if (stage.bypass_bytes > 0) stages.back()["bypass_bytes"] = stage.bypass_bytes;
     if (stage.measured_seconds) stages.back()["measured_seconds"] = *stage.measured_seconds;
   }
   Json json = {{"format", kFormat},
@@ -181,6 +182,7 @@ Plan plan_from_json(const Json& json, const std::string& where) {
         known.branches.push_back(static_cast<std::size_t>(branch));
       }
     }
+    if (stage.contains("bypass_bytes")) known.bypass_bytes = json_size(stage, "bypass_bytes", where);
     if (stage.contains("measured_seconds"))
       known.measured_seconds = json_magnitude(stage, "measured_seconds", where);
     for (const Json& replica : json_array(stage, "replicas", where)) {

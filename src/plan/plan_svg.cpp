@@ -82,21 +82,26 @@ class Timeline {
       svg += text_at(kLeft - 10, y + 4, machine, "text-anchor=\"end\"");
     }
     std::vector<Sender> from = {{plan_.source, 0}};
+    std::vector<Sender> bypassing;  // that sent past the branches before
     for (std::size_t i = 0; i < plan_.stages.size();) {
       std::vector<Sender> sent;
+      const std::vector<Sender> past_these = plan_.stages[i].bypass_bytes > 0 ? from : std::vector<Sender>{};
       // The stages of one block run at once.
       const std::size_t begin = plan_.stages[i].begin;
       for (; i < plan_.stages.size() && plan_.stages[i].begin == begin; ++i) {
         const PlannedStage& stage = plan_.stages[i];
         for (const PlannedReplica& replica : stage.replicas) {
-          svg += hops(from, {replica.device, stage.starts});
+          svg += hops(from, {replica.device, stage.starts}) +
+                 bypasses(bypassing, {replica.device, stage.starts});
           svg += bar(i, stage, replica, stage.starts);
           sent.push_back({replica.device, stage.starts + stage.seconds});
         }
       }
       from = std::move(sent);
+      bypassing = past_these;
     }
-    return svg + hops(from, {plan_.source, plan_.latency});
+    const Sender answer = {plan_.source, plan_.latency};
+    return svg + hops(from, answer) + bypasses(bypassing, answer);
   }
 
  private:
@@ -131,6 +136,19 @@ class Timeline {
     for (const Sender& sender : from) {
       svg += line(x_of(sender.time), row_of(sender.machine), x_of(to.time), row_of(to.machine),
                   "stroke=\"#555\" stroke-width=\"1.5\" marker-end=\"url(#arrow)\"");
+    }
+    return svg;
+  }
+
+  // Of tensors that no branch of the block between uses.
+  std::string bypasses(const std::vector<Sender>& from, const Sender& to) const {
+    std::string svg;
+    for (const Sender& sender : from) {
+      svg += fmt::format("<g><title>past the branches, from {} to {}</title>", escape(sender.machine),
+                         escape(to.machine));
+      svg += line(x_of(sender.time), row_of(sender.machine), x_of(to.time), row_of(to.machine),
+                  "stroke=\"#999\" stroke-width=\"1.5\" stroke-dasharray=\"5 4\" marker-end=\"url(#arrow)\"");
+      svg += "</g>\n";
     }
     return svg;
   }

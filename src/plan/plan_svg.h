@@ -15,7 +15,8 @@ struct PlanPoint {
 };
 
 // A standalone SVG document. Time runs to the right; every machine is a row; bars are stages, lines between
-// them hops. Below, where `front` has more than one point, latency against rate with the plan marked.
+// them hops, dashed ones past the branches of a block. Below, where `front` has more than one point, latency
+// against rate with the plan marked.
 std::string plan_svg(const Plan& plan, const std::vector<PlanPoint>& front);
 
 }  // namespace lamina

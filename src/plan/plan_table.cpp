@@ -31,9 +31,12 @@ std::string format_proof(const Plan& plan) {
       if (is_proven(plan.latency)) return "no plan is faster";
       return fmt::format("no plan is faster than {:.3f} ms", plan.lower_bound * 1e3);
     case Objective::throughput:
-      if (is_proven(plan.period)) return "no plan of one stage a machine carries more";
-      return fmt::format("no plan of one stage a machine carries more than {:.4g} requests/s",
-                         requests_per_second(plan, plan.lower_bound));
+      return fmt::format(
+          "no plan of {} carries more{}",
+          has_branches(plan) ? "stages that follow each other on a machine" : "one stage a machine",
+          is_proven(plan.period)
+              ? ""
+              : fmt::format(" than {:.4g} requests/s", requests_per_second(plan, plan.lower_bound)));
     case Objective::memory: {
       const std::uint64_t most = most_memory_of(plan);
       if (is_proven(static_cast<double>(most)))

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "plan/branch_cost.h"
+#include "plan/branch_rates.h"
 #include "plan/fewest_devices.h"
 #include "plan/highest_rate.h"
 #include "plan/least_latency_branches.h"
@@ -23,13 +24,23 @@ namespace {
 // Placements looked at for one that keeps the time limits of devices.
 constexpr std::size_t kMostRanked = 5000;
 constexpr double kParetoStep = 0.02;
+// Of looking for branches, for a point between the ends of the front.
+constexpr Clock::duration kBranchTimeOfPoint = std::chrono::seconds(1);
 
 Demands demands_of(const PlanningRequest& request) {
-  return {request.deadline, request.period, request.replicas, request.time_limit};
+  Demands demands{request.deadline, request.period, request.replicas, request.time_limit};
+  demands.branch_time = request.branch_time;
+  return demands;
+}
+
+bool may_fork(const PlacementProblem& problem, const PlanningRequest& request) {
+  return request.branches && !problem.blocks.empty() && problem.wires.empty();
 }
 
 PlannedPlacement find_highest_rate_within(const PlacementProblem& problem, const PlanningRequest& request) {
-  PlannedPlacement planned = find_highest_rate(problem, rate_options(demands_of(request)));
+  const RateOptions options = rate_options(demands_of(request));
+  PlannedPlacement planned = may_fork(problem, request) ? find_highest_rate_with_branches(problem, options)
+                                                        : find_highest_rate(problem, options);
   if (planned.placement.period > request.period) {
     fail(ErrorCode::resource_exhausted,
          "no placement of one stage a machine carries {:.4g} requests/s: the best {} carries {:.4g}",
@@ -39,8 +50,9 @@ PlannedPlacement find_highest_rate_within(const PlacementProblem& problem, const
 }
 
 PlannedPlacement find_fastest_way(const PlacementProblem& problem, const PlanningRequest& request) {
-  if (problem.blocks.empty() || !problem.wires.empty() || !request.branches || std::isfinite(request.period))
-    return find_fastest(problem, demands_of(request));
+  if (!may_fork(problem, request)) return find_fastest(problem, demands_of(request));
+  Demands demands = demands_of(request);
+  demands.branches = true;
   std::optional<PlannedPlacement> chain;
   std::optional<Error> none;
   try {
@@ -52,7 +64,15 @@ PlannedPlacement find_fastest_way(const PlacementProblem& problem, const Plannin
   const std::optional<PlannedPlacement> found =
       find_least_latency_with_branches(problem, chain, {.time_limit = request.time_limit});
   if (!found) throw Error(*none);
-  return keep_demands(problem, *found, demands_of(request));
+  return keep_demands(problem, *found, demands);
+}
+
+std::optional<Placement> find_fastest_within(const PlacementProblem& problem, double period,
+                                             const PlanningRequest& request) {
+  const RateOptions options = rate_options(demands_of(request));
+  if (!may_fork(problem, request)) return find_least_latency_within(problem, period, options);
+  const auto planned = find_least_latency_within_with_branches(problem, period, options);
+  return planned ? std::optional(planned->placement) : std::nullopt;
 }
 
 PlannedPlacement find_best(const PlacementProblem& problem, const PlanningRequest& request) {
@@ -98,7 +118,7 @@ std::vector<PlannedPlacement> find_ranked(const PlacementProblem& problem, const
   PlanningRequest chains = request;
   chains.branches = false;
   double bound = std::numeric_limits<double>::infinity();
-  if (request.branches && request.time_limits.empty() && request.objective == Objective::latency) {
+  if (request.branches && request.time_limits.empty()) {
     PlannedPlacement fastest = find_best(problem, request);
     bound = fastest.lower_bound;
     if (has_branches(fastest.placement.stages)) found.push_back(std::move(fastest));
@@ -167,15 +187,16 @@ std::vector<Placement> find_pareto_front(const PlacementProblem& problem, const 
     if (front.back().period > shortest) front.push_back(std::move(highest));
     return front;
   }
+  const Deadline deadline(request.branch_time);
   while (front.back().period * (1 - kParetoStep) > shortest) {
-    auto next = find_least_latency_within(problem, front.back().period * (1 - kParetoStep),
-                                          rate_options(demands_of(request)));
+    PlanningRequest between = request;
+    between.branch_time = std::min(kBranchTimeOfPoint, deadline.left());
+    auto next = find_fastest_within(problem, front.back().period * (1 - kParetoStep), between);
     if (!next) break;
     front.push_back(std::move(*next));
   }
   if (front.back().period > shortest * (1 + 1e-9)) {
-    if (auto last =
-            find_least_latency_within(problem, shortest * (1 + 1e-9), rate_options(demands_of(request))))
+    if (auto last = find_fastest_within(problem, shortest * (1 + 1e-9), request))
       front.push_back(std::move(*last));
   }
   return front;

@@ -27,10 +27,11 @@ struct PlanningRequest {
   std::size_t replicas = 1;                                   // of a stage, at most
   std::size_t top = 1;                                        // placements wanted
   std::vector<TimeLimit> time_limits = {};
-  // Branches may run on several devices at once where that is faster: for the objective latency, without a
-  // period, time limits or wire formats.
+  // Branches may run on several devices at once where that is better: for the objectives latency and
+  // throughput, without time limits or wire formats.
   bool branches = true;
-  Clock::duration time_limit = std::chrono::seconds(10);  // of planning
+  Clock::duration time_limit = std::chrono::seconds(10);   // of planning
+  Clock::duration branch_time = std::chrono::seconds(10);  // besides, of looking for branches at a rate
 };
 
 // Whether more than one placement can be asked for.

@@ -1,5 +1,7 @@
 #include "plan/rate_beam.h"
 
+#include "plan/useful_wires.h"
+
 #include <algorithm>
 #include <bit>
 #include <bitset>
@@ -28,7 +30,8 @@ struct Label {
   std::size_t cut = 0;    // where that ends
   std::size_t device = 0;
   std::size_t stages = 0;
-  StageWork work = {};  // of the last stage, without what sending takes
+  std::size_t wire = 0;  // of the hop into the last stage
+  StageWork work = {};   // of the last stage, without what sending takes
   std::bitset<kMostBeamDevices> used = {};
 };
 
@@ -63,6 +66,7 @@ class Beam {
         limits_(limits),
         deadline_(deadline),
         period_(limits.period * (1 + kRounding)),
+        useful_(useful_wires(problem)),
         waiting_(problem.pieces.size() + 1) {
     for (std::size_t device = 0; device < problem.devices.size(); ++device) {
       auto& sums = work_before_.emplace_back(1);
@@ -115,17 +119,36 @@ class Beam {
            problem_.waiting_inputs * problem_.cut_bytes[first] + problem_.cut_bytes[end];
   }
 
+  // A hop to a device as it keeps the period: in the format that leaves the receiver most time; where the
+  // latency is limited, in the one that is there soonest. Nothing where none keeps it.
+  std::optional<HopCost> hop_to(const Label& from, std::size_t device, bool starts) const {
+    std::optional<HopCost> best;
+    const auto cost = [&](const HopCost& hop) {
+      const StageWork input = input_work(problem_, device, hop.wire, from.cut);
+      const double work = std::isfinite(limits_.latency) ? 0 : std::max(input.computing, input.processors);
+      return std::pair(work, hop.seconds());
+    };
+    for (std::size_t wire = 0; wire < useful_.size(); ++wire) {
+      if (!useful_[wire].has(from.cut)) continue;
+      const HopCost hop = mean_hop_cost(problem_, {{from.device}}, {{device}}, from.cut, wire);
+      const bool within_period =
+          starts ? hop.transfer + hop.narrow <= period_
+                 : hop.transfer <= period_ &&
+                       within(sum(from.work, output_work(problem_, from.device, wire, from.cut)));
+      if (within_period && (!best || cost(hop) < cost(*best))) best = hop;
+    }
+    return best;
+  }
+
   // Every next stage on a device that is free, the longest first.
   void go_on(const Label& from, std::size_t parent) {
     if (from.stages == limits_.devices) return;
     const bool starts = parent == kNoParent;
     for (std::size_t device = 0; device < problem_.devices.size(); ++device) {
       if (from.used[device] || prices_.farthest[device][from.cut] == from.cut) continue;
-      const HopCost hop = hop_cost(problem_, from.device, device, from.cut);
-      if (!(hop.transfer <= period_)) continue;
-      if (!starts && !within(sum(from.work, output_work(problem_, from.device, hop.wire, from.cut))))
-        continue;
-      const StageWork input = input_work(problem_, device, hop.wire, from.cut);
+      const std::optional<HopCost> hop = hop_to(from, device, starts);
+      if (!hop) continue;
+      const StageWork input = input_work(problem_, device, hop->wire, from.cut);
       std::size_t tried = 0;
       for (std::size_t end = prices_.farthest[device][from.cut]; end > from.cut && tried < kEnds; --end) {
         if (!prices_.passable[end]) continue;
@@ -142,6 +165,7 @@ class Beam {
                    .cut = end,
                    .device = device,
                    .stages = from.stages + 1,
+                   .wire = hop->wire,
                    .work = work,
                    .used = from.used};
         next.score = next.price + prices_.rest[end];
@@ -158,13 +182,18 @@ class Beam {
       stage.replicas = {{labels_[at].device}};
       stage.first_piece = labels_[at].first;
       stage.end_piece = labels_[at].cut;
+      stage.wire = labels_[at].wire;
     }
     std::reverse(stages.begin(), stages.end());
-    Placement placement = evaluate_stages(problem_, std::move(stages));
-    if (placement.period > period_ || placement.latency > limits_.latency ||
-        !is_feasible(problem_, placement))
-      return std::nullopt;
-    return placement;
+    std::optional<Placement> best;
+    for (std::size_t wire = 0; wire < useful_.size(); ++wire) {
+      if (!useful_[wire].has(problem_.pieces.size())) continue;
+      Placement placement = evaluate_stages(problem_, stages, wire);
+      const bool keeps = placement.period <= period_ && placement.latency <= limits_.latency;
+      if (keeps && is_feasible(problem_, placement) && (!best || placement.latency < best->latency))
+        best = std::move(placement);
+    }
+    return best;
   }
 
   const PlacementProblem& problem_;
@@ -174,6 +203,7 @@ class Beam {
   const double period_;
   std::vector<std::vector<StageWork>> work_before_;  // [device][cut]: of all pieces before
   std::vector<std::vector<std::uint64_t>> weights_before_;
+  std::vector<CutSet> useful_;               // by wire
   std::vector<RangeMaximum> activations_;    // by device
   std::vector<std::vector<Label>> waiting_;  // by cut
   std::vector<Label> labels_;                // that went on

@@ -29,6 +29,11 @@ bool can_be_exchanged(const PlacementProblem& problem, std::size_t a, std::size_
                   [](const PieceCost& one, const PieceCost& other) { return same(one, other); })) {
     return false;
   }
+  for (const PlanBlock& block : problem.blocks) {
+    for (const PlanBranch& branch : block.branches) {
+      if (!same(branch.cost[a], branch.cost[b])) return false;
+    }
+  }
   for (std::size_t other = 0; other < problem.devices.size(); ++other) {
     if (other == a || other == b) continue;
     if (!same(problem.links[a][other], problem.links[b][other])) return false;

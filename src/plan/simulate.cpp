@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "base/shares.h"
+#include "plan/branch_cost.h"
+#include "plan/stage_hops.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +11,7 @@
 #include <map>
 #include <queue>
 #include <random>
+#include <tuple>
 #include <utility>
 
 namespace lamina {
@@ -20,24 +23,25 @@ struct Device {
   double computing = 0;
   double sending = 0;
   double receiving = 0;
-  double entering = 0;   // its loopback with requests …
-  double returning = 0;  // … and with answers
 };
 
 // Requests that travel as one.
 struct Batch {
   std::vector<double> arrivals;
-  std::size_t device = 0;  // where it is
-  std::size_t stage = 0;   // the next stage; the number of stages: on its way back
+  // By stage, the front end last: the device that it takes there, and the hops to there that have not come.
+  std::vector<std::size_t> device;
+  std::vector<std::size_t> to_come;
 };
 
-enum class What { arrives, window_ends, reaches_stage, leaves_stage, is_answered, fails, recovers };
+enum class What { arrives, window_ends, sends, comes, leaves_stage, fails, recovers };
 
 struct Event {
   double time = 0;
   std::uint64_t order = 0;  // of equal times the first comes first
   What what = What::arrives;
   std::uint64_t batch = 0;
+  std::size_t stage = 0;  // that sends, or whose work is done
+  std::size_t hop = 0;    // of those that it sends
   bool operator>(const Event& other) const {
     return time != other.time ? time > other.time : order > other.order;
   }
@@ -53,8 +57,8 @@ class Simulator {
   }
 
   Simulation run() {
-    add(next_arrival(0), What::arrives, 0);
-    if (options_.failure) add(options_.failure->at, What::fails, 0);
+    add(next_arrival(0), What::arrives);
+    if (options_.failure) add(options_.failure->at, What::fails);
     while (!events_.empty()) {
       const Event event = events_.top();
       events_.pop();
@@ -86,7 +90,7 @@ class Simulator {
         next_ = options_.replan ? options_.replan(options_.failure->device) : std::nullopt;
         result_.recovered = next_.has_value();
         if (next_)
-          add(now_ + options_.failure->recovery.value_or(load_seconds(problem_, *next_)), What::recovers, 0);
+          add(now_ + options_.failure->recovery.value_or(load_seconds(problem_, *next_)), What::recovers);
         return;
       case What::recovers:
         serve(*next_);
@@ -97,20 +101,29 @@ class Simulator {
     const auto found = under_way_.find(event.batch);
     if (found == under_way_.end()) return;  // it failed
     Batch& batch = found->second;
-    if (event.what == What::reaches_stage) {
-      compute(event.batch, batch);
+    if (event.what == What::sends) {
+      send(event.batch, batch, event.stage, event.hop);
     } else if (event.what == What::leaves_stage) {
-      --waiting_[batch.stage];
-      ++batch.stage;
-      send_on(event.batch, batch);
+      --waiting_[event.stage];
+      send(event.batch, batch, event.stage, 0);
     } else {
-      for (const double arrival : batch.arrivals) result_.latencies.push_back(now_ - arrival);
-      ++result_.batches;
-      requests_ -= batch.arrivals.size();
-      result_.span = now_;
-      under_way_.erase(found);
-      let_go();
+      const std::size_t stage = hops_[event.stage][event.hop].to;
+      if (--batch.to_come[stage] > 0) return;
+      if (stage < placement_->stages.size()) {
+        compute(event.batch, batch, stage);
+      } else {
+        answer(event.batch, batch);
+      }
     }
+  }
+
+  void answer(std::uint64_t number, const Batch& batch) {
+    for (const double arrival : batch.arrivals) result_.latencies.push_back(now_ - arrival);
+    ++result_.batches;
+    requests_ -= batch.arrivals.size();
+    result_.span = now_;
+    under_way_.erase(number);
+    let_go();
   }
 
   // Poisson: what lies between arrivals is exponential.
@@ -118,26 +131,30 @@ class Simulator {
     return from + std::exponential_distribution<double>(options_.rate)(random_);
   }
 
-  void add(double time, What what, std::uint64_t batch) { events_.push({time, order_++, what, batch}); }
+  void add(double time, What what, std::uint64_t batch = 0, std::size_t stage = 0, std::size_t hop = 0) {
+    events_.push({time, order_++, what, batch, stage, hop});
+  }
 
   void serve(const Placement& placement) {
     placement_ = placement;
     waiting_.assign(placement.stages.size(), 0);
-    devices_.assign(problem_.devices.size(), {now_, now_, now_, now_, now_});
+    devices_.assign(problem_.devices.size(), {now_, now_, now_});
+    loopbacks_.clear();
+    hops_ = hops_of(problem_, placement);
     turns_.clear();
     for (const PlacedStage& stage : placement.stages) turns_.push_back(Shares::of(stage.replicas));
   }
 
   void arrive() {
     const double next = next_arrival(now_);
-    if (next <= options_.seconds) add(next, What::arrives, 0);
+    if (next <= options_.seconds) add(next, What::arrives);
     if (!placement_ || requests_ >= options_.max_in_flight) {
       ++result_.refused;
       return;
     }
     ++requests_;
     waiting_to_join_.push_back(now_);
-    if (options_.joining) add(now_ + options_.joining->window, What::window_ends, 0);
+    if (options_.joining) add(now_ + options_.joining->window, What::window_ends);
     let_go();
   }
 
@@ -152,9 +169,15 @@ class Simulator {
       const std::uint64_t number = next_batch_++;
       Batch& batch = under_way_[number];
       batch.arrivals.assign(waiting_to_join_.begin(), end);
-      batch.device = problem_.source;
+      batch.device.assign(hops_.size(), problem_.source);
+      for (std::size_t stage = 0; stage < turns_.size(); ++stage)
+        batch.device[stage] = placement_->stages[stage].replicas[turns_[stage].next()].device;
+      batch.to_come.assign(hops_.size(), 0);
+      for (const auto& from : hops_) {
+        for (const StageHop& hop : from) ++batch.to_come[hop.to];
+      }
       waiting_to_join_.erase(waiting_to_join_.begin(), end);
-      send_on(number, batch);
+      send(number, batch, hops_.size() - 1, 0);
     }
   }
 
@@ -162,21 +185,20 @@ class Simulator {
     return options_.joining ? options_.joining->problem_of(batch.arrivals.size()) : problem_;
   }
 
-  void send_on(std::uint64_t number, Batch& batch) {
-    const bool back = batch.stage == placement_->stages.size();
-    const std::size_t from = batch.device;
-    const std::size_t to =
-        back ? problem_.source : placement_->stages[batch.stage].replicas[turns_[batch.stage].next()].device;
-    const std::size_t cut = back ? problem_.pieces.size() : placement_->stages[batch.stage].first_piece;
-    const std::size_t wire = back ? placement_->return_wire : *placement_->stages[batch.stage].wire;
-    const HopCost hop = mean_hop_cost(problem_of(batch), {{from}}, {{to}}, cut, wire);
+  // One hop after another: the next begins when this one no longer keeps the sender busy.
+  void send(std::uint64_t number, const Batch& batch, std::size_t stage, std::size_t position) {
+    const StageHop& hop = hops_[stage][position];
+    const std::size_t from = batch.device[stage];
+    const std::size_t to = batch.device[hop.to];
+    const HopCost cost = hop_cost(problem_of(batch), hop, from, to);
     // The front end narrows requests before it sends them and widens answers; workers do both as they
     // compute.
-    const bool requested = batch.stage == 0;
-    const double seconds = hop.transfer + (requested ? hop.narrow : 0) + (back ? hop.widen : 0);
+    const std::size_t front_end = hops_.size() - 1;
+    const double seconds =
+        cost.transfer + (stage == front_end ? cost.narrow : 0) + (hop.to == front_end ? cost.widen : 0);
     double begin = now_;
     if (from == to) {
-      double& free = back ? devices_[from].returning : devices_[from].entering;
+      double& free = loopbacks_[{stage, hop.to, from}];
       begin = std::max(now_, free);
       free = begin + seconds;
     } else {
@@ -185,41 +207,54 @@ class Simulator {
       result_.busy[from].sending += seconds;
       result_.busy[to].receiving += seconds;
     }
-    batch.device = to;
-    add(begin + seconds + hop.trip, back ? What::is_answered : What::reaches_stage, number);
+    add(begin + seconds + cost.trip, What::comes, number, stage, position);
+    if (position + 1 < hops_[stage].size()) add(begin + seconds, What::sends, number, stage, position + 1);
   }
 
-  void compute(std::uint64_t number, const Batch& batch) {
-    const PlacedStage& stage = placement_->stages[batch.stage];
+  // What the messages and formats of a stage take.
+  StageWork hop_work(const PlacementProblem& problem, std::size_t stage, std::size_t device) const {
+    StageWork work;
+    const auto add_work = [&work](const StageWork& more) {
+      work.computing += more.computing;
+      work.processors += more.processors;
+    };
+    for (const auto& from : hops_) {
+      for (const StageHop& hop : from) {
+        if (hop.from == stage) add_work(sending_work(problem, hop, device));
+        if (hop.to == stage) add_work(receiving_work(problem, hop, device));
+      }
+    }
+    return work;
+  }
+
+  void compute(std::uint64_t number, const Batch& batch, std::size_t index) {
+    const PlacedStage& stage = placement_->stages[index];
     const PlacementProblem& problem = problem_of(batch);
-    Device& device = devices_[batch.device];
+    const std::size_t at = batch.device[index];
+    Device& device = devices_[at];
     const bool idle = device.computing <= now_;
     // At work, whichever is the longer: the thread that computes, or all that its processors have to do.
     double seconds = 0;
     double processors = 0;
-    for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
-      const PieceCost& cost = problem.cost[batch.device][piece];
-      seconds += idle ? cost.seconds : cost.busy_seconds();
-      processors += piece_work(problem, batch.device, piece).processors;
+    for (const PieceCost* cost : costs_of(problem, stage, at)) {
+      seconds += idle ? cost->seconds : cost->busy_seconds();
+      processors += compute_work(problem.devices[at], *cost).processors;
     }
-    const double spread = options_.spread ? options_.spread(stage, batch.device) : 0;
+    const double spread = options_.spread ? options_.spread(stage, at) : 0;
     if (spread > 0) seconds *= std::lognormal_distribution<double>(0, spread)(random_);
-    const bool last = batch.stage + 1 == placement_->stages.size();
-    const std::size_t out = last ? placement_->return_wire : *placement_->stages[batch.stage + 1].wire;
-    const StageWork input = input_work(problem, batch.device, *stage.wire, stage.first_piece);
-    const StageWork output = output_work(problem, batch.device, out, stage.end_piece);
-    seconds += input.computing + output.computing;
-    if (!idle) seconds = std::max(seconds, processors + input.processors + output.processors);
-    if (idle) seconds += problem_.devices[batch.device].wake;
+    const StageWork hops = hop_work(problem, index, at);
+    seconds += hops.computing;
+    if (!idle) seconds = std::max(seconds, processors + hops.processors);
+    if (idle) seconds += problem_.devices[at].wake;
     device.computing = std::max(now_, device.computing) + seconds;
-    result_.busy[batch.device].computing += seconds;
-    std::size_t& waiting = waiting_[batch.stage];
+    result_.busy[at].computing += seconds;
+    std::size_t& waiting = waiting_[index];
     ++waiting;
-    if (batch.stage < result_.stages.size()) {
-      std::size_t& most = result_.stages[batch.stage].most_waiting;
+    if (index < result_.stages.size()) {
+      std::size_t& most = result_.stages[index].most_waiting;
       most = std::max(most, waiting - 1);  // one of them is computed
     }
-    add(device.computing, What::leaves_stage, number);
+    add(device.computing, What::leaves_stage, number, index);
   }
 
   const PlacementProblem& problem_;
@@ -229,9 +264,12 @@ class Simulator {
   std::uint64_t order_ = 0;
   std::uint64_t next_batch_ = 1;
   double now_ = 0;
-  std::optional<Placement> placement_;  // nothing while no plan serves
-  std::optional<Placement> next_;       // that will, once it is loaded
+  std::optional<Placement> placement_;       // nothing while no plan serves
+  std::optional<Placement> next_;            // that will, once it is loaded
+  std::vector<std::vector<StageHop>> hops_;  // of the placement
   std::vector<Device> devices_;
+  // When it is free again, by sender, receiver and device.
+  std::map<std::tuple<std::size_t, std::size_t, std::size_t>, double> loopbacks_;
   std::vector<Shares> turns_;           // by stage
   std::vector<std::size_t> waiting_;    // by stage, the one computed included
   std::size_t requests_ = 0;            // taken and not answered

@@ -17,13 +17,18 @@ Where they may, they run at once; the plan says so:
   $ lamina configure towers a --no-branches --dry-run | grep -c ' ∥ '
   0
   [1]
+  $ for objective in throughput 'latency --min-rate 15/s'; do lamina configure towers a --objective $objective --dry-run | grep -c ' ∥ ' | awk '{print ($1 > 1)}'; done
+  1
+  1
   $ lamina configure towers a --dry-run --explain --svg towers.svg | grep -c -e 'begins, ms' -e 'without it, ms' -e ' ∥ b'
   [345] (re)
   $ "$PYTHON" -c 'import xml.dom.minidom as x; print(x.parse("towers.svg").documentElement.tagName)'
   svg
-  $ lamina simulate towers
-  lamina: the plan runs branches at once, which is not simulated yet; 'lamina configure --no-branches' makes one that is
-  [2]
+  $ for seconds in 5 5; do lamina simulate towers --rate 1/s --seconds 60 | sed -n 's/.*p50 \([^,]*\),.*; \(.*\) for one request alone/\1 is \2/p'; done | awk '{print ($1 == $4)}'
+  1
+  1
+  $ lamina simulate towers --rate 5/s --seconds 60 --fail b@20s --recovery 1 | sed -n '1s/.*: \([0-9]*\) answered, .*/\1/p' | awk '{print ($1 > 200)}'
+  1
 
 Constraints put branches where they are wanted, by their layers:
 

@@ -1,5 +1,7 @@
 #include "plan/corrections.h"
 
+#include "plan/branch_cost.h"
+
 #include <random>
 
 #include <gtest/gtest.h>
@@ -34,9 +36,9 @@ StageRuns runs_of(const PlacementProblem& problem, const Placement& placement) {
       const PlanDevice& device = problem.devices[replica.device];
       ReplicaRun run;
       run.seconds = device.wake;
-      for (std::size_t piece = stage.first_piece; piece < stage.end_piece; ++piece) {
-        run.seconds += problem.cost[replica.device][piece].seconds;
-        run.busy_seconds += problem.cost[replica.device][piece].busy_seconds();
+      for (const PieceCost* cost : costs_of(problem, stage, replica.device)) {
+        run.seconds += cost->seconds;
+        run.busy_seconds += cost->busy_seconds();
       }
       run.processor_seconds = placement.loads[replica.device].processors * device.processors;
       replicas.push_back(run);
@@ -78,6 +80,42 @@ TEST(Corrections, APlanThatRanIsPricedAsItRan) {
     corrections.apply(corrected);
     EXPECT_NEAR(evaluate(corrected, device_of).latency, ran.latency, 1e-9);
     EXPECT_NEAR(evaluate(corrected, device_of).period, ran.period, 1e-9);
+  }
+}
+
+// Pieces x and y as a block of two branches, each on a machine.
+TEST(Corrections, BranchesThatRanArePricedAsTheyRan) {
+  std::mt19937 random(52);
+  for (int i = 0; i < 100; ++i) {
+    PlacementProblem problem = two_machines();
+    PlanBlock block{1, 3, {1000}, 0, {}};
+    for (const char* name : {"left", "right"})
+      block.branches.push_back({name, {}, {0}, 500, {{0.01, 0, 0, 0.02}, {0.01, 0, 0, 0.02}}});
+    problem.blocks = {block};
+    PlacementProblem truth = problem;
+    // Each machine has a factor of its own: its processors are measured as a whole.
+    for (std::size_t device = 0; device < 2; ++device) {
+      const double steady = std::uniform_real_distribution<double>(0.5, 2)(random);
+      const auto change = [&](PieceCost& cost) {
+        cost.seconds *= std::uniform_real_distribution<double>(0.5, 2)(random);
+        cost.steady = *cost.steady * steady;
+      };
+      for (PieceCost& cost : truth.cost[device]) change(cost);
+      for (PlanBranch& branch : truth.blocks[0].branches) change(branch.cost[device]);
+    }
+    std::vector<PlacedStage> stages = {{{{0}}, 0, 1}, {{{0}}, 1, 3}, {{{1}}, 1, 3}, {{{1}}, 3, 4}};
+    stages[1].branches = {0};
+    stages[2].branches = {1};
+    const Placement ran = evaluate_stages(truth, stages);
+    Corrections corrections;
+    corrections.learn(problem, evaluate_stages(problem, stages), runs_of(truth, ran));
+    PlacementProblem corrected = problem;
+    corrections.apply(corrected);
+    EXPECT_NEAR(evaluate_stages(corrected, stages).latency, ran.latency, 1e-9);
+    EXPECT_NEAR(evaluate_stages(corrected, stages).period, ran.period, 1e-9);
+    // What ran on one machine alone is judged by that on the other.
+    EXPECT_NEAR(corrected.blocks[0].branches[0].cost[1].seconds,
+                corrected.blocks[0].branches[0].cost[0].seconds, 1e-12);
   }
 }
 

@@ -52,6 +52,24 @@ TEST(LikePapdl, ChargesWhatItsRulesSay) {
   EXPECT_DOUBLE_EQ(papdl_penalty(problem, {1, 1}), to_other + stays_there + back);
 }
 
+// As VGG16 on Scission's slow network (bench/README.md): a small picture of which the first layer makes much,
+// and a pooling layer that makes little of much.
+TEST(LikePapdl, TakesWhatAPieceMakesForWhatItNeeds) {
+  constexpr std::uint64_t kPlenty = 1'000'000'000;
+  PlacementProblem problem;
+  problem.devices = {{"pi", kPlenty}, {"gpu", kPlenty}};
+  problem.pieces = {{"conv1"}, {"conv2"}, {"pool"}, {"rest"}};
+  problem.cut_bytes = {150'000, 12'845'184, 12'845'184, 3'211'392, 4'000};
+  problem.cost = {{{0.071}, {0.245}, {0.3}, {2}}, {{0.001}, {0.001}, {0.001}, {0.006}}};
+  problem.links = {{{50e-6, 5e9}, {0.1, 200'000}}, {{0.1, 200'000}, {50e-6, 5e9}}};
+  const OtherPlan theirs = plan_like_papdl(problem).value();
+  EXPECT_EQ(theirs.device_of, (Placed{0, 0, 1, 1}));
+  const Placement ours = find_least_latency(problem).placement;
+  EXPECT_EQ(ours.stages.size(), 1U);
+  EXPECT_GT(papdl_penalty(problem, {1, 1, 1, 1}), theirs.belief);
+  EXPECT_GT(evaluate(problem, theirs.device_of).latency, 70 * ours.latency);
+}
+
 TEST(LikePapdl, CountsMemoryInElementsAndActivationsOfAllPieces) {
   PlacementProblem problem = two_devices();
   // Weights 100 and 1000 elements, activations, six bytes for each of 1000 elements of input.

@@ -34,16 +34,36 @@ inline std::vector<Replica> replicas_of(const PlacementProblem& problem, unsigne
   return replicas;
 }
 
+// Calls `visit` with the stages in every choice of allowed wires for their hops.
+inline void for_every_choice_of_wires(const PlacementProblem& problem, std::vector<PlacedStage> stages,
+                                      const std::function<void(const Placement&)>& visit) {
+  const std::function<void(std::size_t)> choose = [&](std::size_t hop) {
+    const bool back = hop == stages.size();
+    const std::size_t cut = back ? problem.pieces.size() : stages[hop].first_piece;
+    for (std::size_t wire = 0; wire < wire_count(problem); ++wire) {
+      if (!may_travel(problem, wire, cut)) continue;
+      if (back) {
+        visit(evaluate_stages(problem, stages, wire));
+      } else {
+        stages[hop].wire = wire;
+        choose(hop + 1);
+      }
+    }
+  };
+  choose(0);
+}
+
 // Calls `visit` with every pipeline whose stages have at most `replicas` replicas, every device in at most
-// one stage, within memory.
+// one stage, within memory, in every choice of wires.
 inline void for_every_pipeline(const PlacementProblem& problem, std::size_t replicas,
                                const std::function<void(const Placement&)>& visit) {
   std::vector<PlacedStage> stages;
   const unsigned all = (1U << problem.devices.size()) - 1;
   const std::function<void(std::size_t, unsigned)> extend = [&](std::size_t piece, unsigned used) {
     if (piece == problem.pieces.size()) {
-      const Placement placement = evaluate_stages(problem, stages);
-      if (is_feasible(problem, placement) && std::isfinite(placement.period)) visit(placement);
+      for_every_choice_of_wires(problem, stages, [&](const Placement& placement) {
+        if (is_feasible(problem, placement) && std::isfinite(placement.period)) visit(placement);
+      });
       return;
     }
     for (unsigned group = 1; group <= all; ++group) {

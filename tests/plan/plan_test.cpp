@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "plan/plan_file.h"
+#include "plan/plan_svg.h"
 #include "plan/plan_table.h"
 #include "support/mutate.h"
 
@@ -107,6 +108,15 @@ TEST(Plans, SayWhichBranchesRunAtOnce) {
   EXPECT_EQ(read.stages[2].starts, 0.12);
   EXPECT_EQ(to_json(read), to_json(branching_example()));
   EXPECT_NE(format_plan(read).find("2 ∥"), std::string::npos);
+}
+
+TEST(Plans, AreDrawnWithWhatPassesBranchesBy) {
+  Plan plan = branching_example();
+  EXPECT_EQ(plan_svg(plan, {}).find("stroke-dasharray"), std::string::npos);
+  plan.stages[1].bypass_bytes = 1000;
+  const Plan read = plan_from_json(to_json(plan), "plan.json");
+  EXPECT_EQ(read.stages[1].bypass_bytes, 1000U);
+  EXPECT_NE(plan_svg(read, {}).find("past the branches, from vm4 to vm4"), std::string::npos);
 }
 
 TEST(Plans, BranchesThatAreNotEachInOneStageAreRefused) {

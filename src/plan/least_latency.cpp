@@ -1,15 +1,15 @@
 #include "plan/least_latency.h"
 
 #include "base/error.h"
+#include "plan/best_prices.h"
 #include "plan/completion_bound.h"
-#include "plan/memory_prices.h"
 #include "plan/neighbourhoods.h"
 #include "plan/problem_check.h"
+#include "plan/stage_proof.h"
 #include "plan/stage_search.h"
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -18,17 +18,16 @@ namespace lamina {
 
 namespace {
 
-constexpr int kPriceRounds = 300;
-constexpr std::size_t kPartRounds = 300;
+constexpr PriceLimits kPriceLimits = {800, 0.0003};
+constexpr PriceLimits kFirstPriceLimits = {80, 0.01};
+constexpr std::size_t kPartRounds = 600;
 constexpr std::size_t kNarrowest = 16;  // partial placements followed from each cut
 constexpr std::size_t kWidening = 4;
+constexpr std::size_t kWidest = 256;  // before branch and bound takes over
 // Where prices lead the search into want of memory, these times the prices make it save more.
 constexpr double kThriftier[] = {3, 10, 100};
-// Prices with ever more levels: the steps of one program, and how many programs.
-constexpr struct {
-  double steps;
-  int rounds;
-} kWithLevels[] = {{5e6, 100}, {1e8, 12}};
+constexpr std::size_t kMostStages = 4'000'000;  // that are listed: 130 MB
+constexpr std::size_t kMostToSplit = 200'000;   // beyond, there is time for some few parts only
 
 class TightSearch {
  public:
@@ -37,17 +36,14 @@ class TightSearch {
         options_(options),
         deadline_(options.time_limit),
         costs_(problem),
+        everything_(costs_),
+        bundle_(std::vector<double>(MemoryPrices(costs_).size(), 0)),
         lower_bound_(lower_bound) {}
 
   PlannedPlacement run() {
-    const std::vector<double> prices = find_first();
-    if (!complete_) {
-      if (best_) {
-        best_ = improve_by_parts(problem_, std::move(*best_), prices, kPartRounds,
-                                 Deadline(deadline_.left() / 2));
-      }
-      search_with_levels(prices);
-    }
+    find_first();
+    if (!complete_ && best_) improve(kPartRounds, Deadline(deadline_.left() / 3));
+    if (!complete_) prove();
     if (!best_) {
       if (complete_) fail_for_memory(problem_);
       fail(ErrorCode::resource_exhausted,
@@ -61,84 +57,86 @@ class TightSearch {
  private:
   double known() const { return best_ ? best_->latency : std::numeric_limits<double>::infinity(); }
 
-  void raise(StageBound& bound, const std::vector<double>& prices, int rounds) {
-    raise_memory_prices(bound, costs_, prices, known(), rounds, Deadline(deadline_.left() / 3));
+  void raise(StageBound& bound, PriceLimits limits) {
+    limits.known = known();
+    raise_prices(bound, bundle_, limits, Deadline(deadline_.left() / 3));
     lower_bound_ = std::max(lower_bound_, std::min(bound.lower_bound(), known()));
     if (bound.lower_bound() >= known()) complete_ = true;
   }
 
   void follow(const StageBound& bound, std::size_t width) {
-    StageSearchResult result = search_stages(costs_, bound, {width, options_.max_labels, known()}, deadline_);
+    StageSearchResult result = search_stages(bound, {width, options_.max_labels, known()}, deadline_);
     labels_ += result.labels;
     complete_ = result.complete;
     if (result.placement) best_ = std::move(result.placement);
   }
 
-  // Follows ever more partial placements, as long as max_labels of them would do for all cuts.
-  void widen(const StageBound& bound, std::size_t width) {
-    for (; width * problem_.pieces.size() <= options_.max_labels; width *= kWidening) {
-      if (complete_ || deadline_.passed()) return;
-      follow(bound, width);
-    }
-  }
-
-  void search_with_levels(std::vector<double> prices) {
-    std::optional<StageBound> bound;
-    for (const auto& [steps, rounds] : kWithLevels) {
-      bound.emplace(costs_, MemoryLevels(costs_, worth_remembering(prices, steps)));
-      raise(*bound, prices, rounds);
-      prices = bound->prices();
-    }
-    widen(*bound, kNarrowest);
-    if (!complete_) follow(*bound, options_.max_labels);
-  }
-
   // Prices, and a placement if one is found without much ado.
-  std::vector<double> find_first() {
-    StageBound bound(costs_, MemoryLevels(costs_, {}));
-    const std::vector<double> nothing(costs_.kinds(), 0);
-    bound.solve(nothing);
+  void find_first() {
+    StageBound bound(everything_);
+    bound.solve(bundle_.prices());
     follow(bound, kNarrowest);  // all that a small problem needs
-    if (complete_) return nothing;
-    raise(bound, nothing, kPriceRounds);
-    std::vector<double> prices = bound.prices();
+    if (complete_) return;
+    raise(bound, kFirstPriceLimits);
     if (!complete_) follow(bound, kNarrowest);
     for (const double times : kThriftier) {
       if (best_ || complete_) break;
-      std::vector<double> thrifty = prices;
+      std::vector<double> thrifty = bundle_.prices();
       for (double& price : thrifty) price *= times;
       bound.solve(thrifty);
       follow(bound, kNarrowest);
     }
-    if (best_) {
-      bound.solve(prices);
-      widen(bound, kNarrowest * kWidening);
+    if (best_ && !complete_) {
+      bound.solve(bundle_.prices());
+      follow(bound, kNarrowest * kWidening);
     }
-    return prices;
   }
 
-  // The kinds whose memory is worth most, as many as the time for a program with their levels allows.
-  std::vector<std::size_t> worth_remembering(const std::vector<double>& prices, double most_steps) const {
-    std::vector<std::size_t> kinds(costs_.kinds());
-    std::iota(kinds.begin(), kinds.end(), std::size_t{0});
-    std::erase_if(kinds, [&](std::size_t kind) { return prices[kind] == 0; });
-    std::stable_sort(kinds.begin(), kinds.end(), [&](std::size_t a, std::size_t b) {
-      return prices[a] * costs_.pool(a) > prices[b] * costs_.pool(b);
-    });
-    double steps = static_cast<double>(problem_.pieces.size() * costs_.kinds() * costs_.kinds());
-    std::size_t count = 0;
-    for (; count < kinds.size(); ++count) {
-      steps *= static_cast<double>(MemoryLevels::kLevels);
-      if (steps > most_steps) break;
+  void improve(std::size_t rounds, const Deadline& deadline) {
+    best_ = improve_by_parts(problem_, std::move(*best_), bundle_.prices(), rounds, deadline);
+  }
+
+  // Lists the stages that are worth it with the best prices, and searches their graph, ever wider, then by
+  // branch and bound.
+  void prove() {
+    StageBound bound(everything_);
+    raise(bound, kPriceLimits);
+    if (complete_) return;
+    const std::optional<StageGraph> graph = bound.without_hopeless(known(), kMostStages);
+    if (!graph) {
+      widen(bound, options_.max_labels);
+      return;
     }
-    kinds.resize(count);
-    return kinds;
+    StageBound narrowed(*graph);
+    bundle_.forget();  // its planes stand for stages that had no index
+    raise(narrowed, kPriceLimits);
+    if (!complete_) widen(narrowed, kWidest);
+    if (complete_) return;
+    if (best_ && graph->chosen().size() > kMostToSplit) {
+      improve(kPartRounds, deadline_);
+      return;
+    }
+    StageProof proof = prove_best(*graph, bundle_, known(), {.max_labels = options_.max_labels}, deadline_);
+    labels_ += proof.labels;
+    complete_ = proof.complete;
+    lower_bound_ = std::max(lower_bound_, proof.lower_bound);
+    if (proof.placement) best_ = std::move(proof.placement);
+  }
+
+  // Follows ever more partial placements, as long as max_labels of them would do for all cuts.
+  void widen(const StageBound& bound, std::size_t widest) {
+    for (std::size_t width = kNarrowest * kWidening; width <= widest; width *= kWidening) {
+      if (complete_ || deadline_.passed() || width * problem_.pieces.size() > options_.max_labels) return;
+      follow(bound, width);
+    }
   }
 
   const PlacementProblem& problem_;
   const PlannerOptions& options_;
   Deadline deadline_;
   StageCosts costs_;
+  StageGraph everything_;
+  BundleMethod bundle_;
   std::optional<Placement> best_;
   double lower_bound_;
   bool complete_ = false;  // whether best_ is proven, or that there is none

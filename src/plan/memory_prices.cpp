@@ -1,77 +1,61 @@
 #include "plan/memory_prices.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstddef>
+#include <utility>
 
 namespace lamina {
 
 namespace {
-
-constexpr int kPatience = 6;  // rounds without a better bound until steps are halved
-constexpr double kBetter = 1e-4;
-constexpr double kFirstScale = 1;
-constexpr double kFirstScaleOfGoodPrices = 0.3;
-constexpr double kSmallestScale = 1e-3;
-constexpr double kHopedForGap = 0.03;  // at most so far above the bound the best is taken to lie
-constexpr double kMemory = 0.6;        // of the last direction in the next
-constexpr double kCloseEnough = 1e-9;
-
-// What the cheapest chain takes of each pool beyond what there is, in bytes; negative where room is left.
-std::vector<double> excess(const StageBound& bound, const StageCosts& costs) {
-  std::vector<double> bytes;
-  for (std::size_t kind = 0; kind < costs.kinds(); ++kind) bytes.push_back(-costs.pool(kind));
-  for (const StageBound::Stage& stage : bound.cheapest()) {
-    bytes[stage.kind] += static_cast<double>(
-        stage_memory(costs.problem(), costs.members(stage.kind).front(), stage.first, stage.end));
-  }
-  return bytes;
+constexpr double kAHairLess = 1 - 1e-12;  // so that rounding never makes a share larger
 }
 
-}  // namespace
-
-void raise_memory_prices(StageBound& bound, const StageCosts& costs, const std::vector<double>& start,
-                         double known, int rounds, const Deadline& deadline) {
-  std::vector<double> prices = start;
-  std::vector<double> best = start;
-  std::vector<double> direction(costs.kinds(), 0);
-  double highest = 0;
-  const bool from_nothing = std::all_of(start.begin(), start.end(), [](double price) { return price == 0; });
-  double scale = from_nothing ? kFirstScale : kFirstScaleOfGoodPrices;
-  int patience = kPatience;
-  for (int round = 0; round < rounds; ++round) {
-    if (round > 0 && deadline.passed()) break;
-    bound.solve(prices);
-    const double value = bound.lower_bound();
-    if (!std::isfinite(value)) return;
-    if (round == 0 || value > highest) {
-      if (value > highest * (1 + kBetter)) patience = kPatience;
-      highest = value;
-      best = prices;
-    } else if (--patience == 0) {
-      scale /= 2;
-      if (scale < kSmallestScale) break;
-      patience = kPatience;
-      prices = best;  // go on from the best, in smaller steps
-      std::fill(direction.begin(), direction.end(), 0);
-      continue;
-    }
-    if (highest >= known * (1 - kCloseEnough)) break;
-    // Polyak's step: as long as the gap over the square of the direction. Free memory of a free pool is no
-    // news.
-    const std::vector<double> gradient = excess(bound, costs);
-    double square = 0;
-    for (std::size_t i = 0; i < prices.size(); ++i) {
-      direction[i] = kMemory * direction[i] + gradient[i];
-      if (direction[i] < 0 && prices[i] == 0) direction[i] = 0;
-      square += direction[i] * direction[i];
-    }
-    if (square == 0) break;
-    const double hoped = std::min(known, highest * (1 + kHopedForGap));
-    for (std::size_t i = 0; i < prices.size(); ++i)
-      prices[i] = std::max(0.0, prices[i] + scale * (hoped - value) / square * direction[i]);
+MemoryPrices::MemoryPrices(const StageCosts& costs)
+    : measures_(costs.kinds() < kManyKinds ? kMeasures : kMeasuresOfManyKinds),
+      prices_(costs.kinds() * measures_, 0),
+      a_byte_(costs.kinds(), 0),
+      steps_(costs.kinds() * kShares, 0) {
+  for (std::size_t kind = 0; kind < costs.kinds(); ++kind) {
+    machines_.push_back(static_cast<double>(costs.members(kind).size()));
+    budget_.push_back(std::max(1.0, static_cast<double>(costs.budget(kind))));
+    shares_a_byte_.push_back(static_cast<double>(kShares) / budget_.back() * kAHairLess);
   }
-  if (bound.prices() != best) bound.solve(best);
+}
+
+// Measure m counts in steps of budget / (m + 1).
+double MemoryPrices::steps_of(std::size_t measure, std::size_t share) {
+  const std::size_t u = measure + 1;
+  const std::size_t steps = share == 0 ? 0 : (u * share + kShares - 1) / kShares - 1;
+  return static_cast<double>(steps) / static_cast<double>(u - 1);
+}
+
+void MemoryPrices::set(std::vector<double> prices) {
+  prices_ = std::move(prices);
+  of_everything_ = 0;
+  std::fill(steps_.begin(), steps_.end(), 0);
+  for (std::size_t kind = 0; kind < machines_.size(); ++kind) {
+    const double* const price = &prices_[kind * measures_];
+    a_byte_[kind] = price[0] / budget_[kind];
+    for (std::size_t measure = 0; measure < measures_; ++measure) {
+      if (price[measure] == 0) continue;
+      of_everything_ += price[measure] * machines_[kind];
+      if (measure == 0) continue;
+      for (std::size_t share = 0; share < kShares; ++share)
+        steps_[kind * kShares + share] += price[measure] * steps_of(measure, share);
+    }
+  }
+}
+
+std::vector<double> MemoryPrices::nothing_taken() const {
+  std::vector<double> taken;
+  for (const double machines : machines_) taken.insert(taken.end(), measures_, -machines);
+  return taken;
+}
+
+void MemoryPrices::take(std::vector<double>& taken, std::size_t kind, std::uint64_t bytes) const {
+  taken[kind * measures_] += static_cast<double>(bytes) / budget_[kind];
+  const std::size_t part = share(kind, bytes);
+  for (std::size_t measure = 1; measure < measures_; ++measure)
+    taken[kind * measures_ + measure] += steps_of(measure, part);
 }
 
 }  // namespace lamina

@@ -1,62 +1,53 @@
 // The least that a partial placement still costs, where memory has a price and every stage fits its machine.
 #pragma once
 
-#include "plan/memory_levels.h"
-#include "plan/stage_costs.h"
+#include "plan/memory_prices.h"
+#include "plan/stage_graph.h"
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 namespace lamina {
 
-// Least time plus price of memory over chains of stages, by dynamic programming over cuts, kinds of machines
-// and states of memory. Chains may take more of a machine than it has, by several stages that each fit: the
-// prices work against that, and the states forbid it for the kinds that they remember (state-space
-// relaxation: N. Christofides, A. Mingozzi, P. Toth, Networks 11(2), 1981).
+// Least time plus price of memory over chains of stages, by dynamic programming over cuts and kinds of
+// machines. Chains may take more of a machine than it has, by several stages that each fit: the prices work
+// against that. The graph has to outlive it.
 class StageBound {
  public:
-  struct Stage {
-    std::size_t first = 0;
-    std::size_t end = 0;
-    std::size_t kind = 0;
-  };
+  explicit StageBound(const StageGraph& graph);
 
-  StageBound(const StageCosts& costs, MemoryLevels levels);
+  // In cuts × kinds² + stages steps.
+  void solve(std::vector<double> prices);
 
-  // In (cuts × kinds² + stages) × states steps. `prices`: seconds a byte, by kind.
-  void solve(const std::vector<double>& prices);
-
-  const MemoryLevels& levels() const { return levels_; }
-  const std::vector<double>& prices() const { return prices_; }
-  // Of the whole, less the price of all pools: no placement is faster.
-  double lower_bound() const;
+  const StageGraph& graph() const { return graph_; }
+  const MemoryPrices& prices() const { return prices_; }
+  // Of the whole, less the price of all memory: no placement of the graph's stages is faster. Infinite where
+  // they make up no chain.
+  double lower_bound() const { return lower_bound_; }
   // From before a stage on the kind that begins at the cut; the way into it is paid for.
-  double entering(std::size_t cut, std::size_t kind, std::size_t state) const {
-    return entering_[at(cut, kind) + state];
-  }
+  double entering(std::size_t cut, std::size_t kind) const { return entering_[at(cut, kind)]; }
   // From after a stage on the kind that ends at the cut; the way out of it is still to be paid for.
-  double leaving(std::size_t cut, std::size_t kind, std::size_t state) const {
-    return leaving_[at(cut, kind) + state];
-  }
+  double leaving(std::size_t cut, std::size_t kind) const { return leaving_[at(cut, kind)]; }
   // The chain of which lower_bound() tells. Only if that is finite.
-  std::vector<Stage> cheapest() const;
+  std::vector<StageGraph::Stage> cheapest(std::vector<std::uint32_t>* indices = nullptr) const;
+
+  // What is left of the graph without stages of which every chain is as slow as `known` or slower. Nothing
+  // where that is more than `most` stages.
+  std::optional<StageGraph> without_hopeless(double known, std::size_t most) const;
 
  private:
-  std::size_t at(std::size_t cut, std::size_t kind) const {
-    return (cut * costs_.kinds() + kind) * levels_.states();
-  }
+  std::size_t at(std::size_t cut, std::size_t kind) const { return cut * graph_.costs().kinds() + kind; }
   void enter(std::size_t cut, std::size_t kind);
   void leave(std::size_t cut);
-  // Calls visit(state before, state after) where a stage of so many bytes is allowed, in runs of
-  // stride(kind) states.
-  template <typename Visit>
-  void for_each_step(std::size_t kind, double bytes, const Visit& visit) const;
+  // Least time plus price up to a stage on each kind, from the ends of stages before.
+  void reach(std::size_t cut, const std::vector<double>& ended, std::vector<double>& begun) const;
 
-  const StageCosts& costs_;
-  MemoryLevels levels_;
-  std::vector<double> prices_;
-  std::vector<double> entering_;  // [cut][kind][state]
+  const StageGraph& graph_;
+  MemoryPrices prices_;
+  std::vector<double> entering_;  // [cut][kind]
   std::vector<double> leaving_;
+  double lower_bound_ = 0;
 };
 
 }  // namespace lamina

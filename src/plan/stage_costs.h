@@ -25,9 +25,6 @@ class StageCosts {
   std::size_t kinds() const { return members_.size(); }
   const std::vector<std::size_t>& members(std::size_t kind) const { return members_[kind]; }
   std::uint64_t budget(std::size_t kind) const { return budget_[kind]; }  // of one machine, bytes
-  double pool(std::size_t kind) const {                                   // of all of the kind
-    return static_cast<double>(budget_[kind]) * static_cast<double>(members_[kind].size());
-  }
 
   // Seconds from a stage that ends at `cut` into one on another machine, of kind `to`, its wake included, by
   // the kind it comes from; infinite from a kind to itself where there is one machine of it.

@@ -25,6 +25,7 @@ constexpr std::size_t kMostRivals = 500;
 struct Candidate {
   double bound = 0;  // no completion is faster
   double latency = 0;
+  double priced = 0;        // the memory taken, less all there is
   std::uint64_t bytes = 0;  // of its last stage
   std::uint32_t parent = kNone;
   std::uint32_t slot = 0;  // of its last stage, before that stage
@@ -36,6 +37,7 @@ bool more_promising(const Candidate& a, const Candidate& b) {
 
 struct Label {
   double latency = 0;  // so far, without the way on from its last stage
+  double priced = 0;
   std::uint32_t parent = kNone;
   std::uint32_t cut = 0;
   std::uint32_t taken = 0;     // the slot of its last stage, before that stage
@@ -45,24 +47,26 @@ struct Label {
 
 class Search {
  public:
-  Search(const StageCosts& costs, const StageBound& bound, const StageSearchLimits& limits,
-         const Deadline& deadline)
-      : costs_(costs), bound_(bound), limits_(limits), deadline_(deadline), fastest_(limits.faster_than) {
+  Search(const StageBound& bound, const StageSearchLimits& limits, const Deadline& deadline)
+      : costs_(bound.graph().costs()),
+        bound_(bound),
+        limits_(limits),
+        deadline_(deadline),
+        fastest_(limits.faster_than) {
     std::size_t required = 0;
-    for (std::size_t kind = 0; kind < costs.kinds(); ++kind) {
+    for (std::size_t kind = 0; kind < costs_.kinds(); ++kind) {
       first_slot_.push_back(kind_of_.size());
-      for (const std::size_t device : costs.members(kind)) {
+      for (const std::size_t device : costs_.members(kind)) {
         kind_of_.push_back(kind);
-        required_.push_back(costs.problem().devices[device].required ? std::uint64_t{1} << required++ % 64
-                                                                     : 0);
+        required_.push_back(costs_.problem().devices[device].required ? std::uint64_t{1} << required++ % 64
+                                                                      : 0);
       }
-      pools_price_ += bound.prices()[kind] * costs.pool(kind);
     }
     if (required > 63)
       fail(ErrorCode::unsupported, "{} devices that have to be used, expected at most 63", required);
     all_required_ = (std::uint64_t{1} << required) - 1;
     slots_ = kind_of_.size();
-    candidates_.resize(costs.pieces() + 1);
+    candidates_.resize(costs_.pieces() + 1);
   }
 
   StageSearchResult run() {
@@ -78,13 +82,6 @@ class Search {
 
  private:
   const std::uint64_t* row(std::uint32_t label) const { return &held_[label * slots_]; }
-  double free_in_pool(std::size_t kind, const std::uint64_t* held) const {
-    double free = costs_.pool(kind);
-    for (std::size_t i = 0; i < costs_.members(kind).size(); ++i)
-      free -= static_cast<double>(held[first_slot_[kind] + i]);
-    return free;
-  }
-
   bool over() {
     if (labels_.size() > limits_.max_labels || deadline_.passed()) complete_ = false, over_ = true;
     return over_;
@@ -93,15 +90,7 @@ class Search {
   // Every stage that can follow the label (or begin, after none).
   void extend(std::uint32_t label, const std::uint64_t* held) {
     const std::size_t cut = label == kNone ? 0 : labels_[label].cut;
-    const MemoryLevels& levels = bound_.levels();
-    double priced = -pools_price_;  // of what is taken, less that of everything
-    std::size_t state = 0;
-    std::vector<double> free;
-    for (std::size_t kind = 0; kind < costs_.kinds(); ++kind) {
-      free.push_back(free_in_pool(kind, held));
-      priced += bound_.prices()[kind] * (costs_.pool(kind) - free.back());
-      state += levels.level(kind, free.back()) * levels.stride(kind);
-    }
+    const double priced = label == kNone ? -bound_.prices().of_everything() : labels_[label].priced;
     for (std::size_t slot = 0; slot < slots_; ++slot) {
       const std::size_t kind = kind_of_[slot];
       if (label != kNone && slot == labels_[label].slot) continue;
@@ -109,20 +98,15 @@ class Search {
       const double latency =
           label == kNone ? costs_.way_in(kind)
                          : labels_[label].latency + costs_.ways_to(cut, kind)[kind_of_[labels_[label].slot]];
-      if (!(latency + priced + bound_.entering(cut, kind, state) < fastest_)) continue;
-      const double price = bound_.prices()[kind];
-      const std::size_t stride = levels.stride(kind);
-      const std::size_t others = state - levels.level(kind, free[kind]) * stride;
-      costs_.for_each_stage(
+      if (!(latency + priced + bound_.entering(cut, kind) < fastest_)) continue;
+      bound_.graph().for_each_stage(
           cut, kind, costs_.budget(kind) - held[slot],
-          [&](std::size_t end, double seconds, std::uint64_t bytes) {
-            const double taken = static_cast<double>(bytes);
-            const std::size_t after = others + levels.level(kind, free[kind] - taken) * stride;
+          [&](std::size_t end, double seconds, std::uint64_t bytes, std::uint32_t) {
             const double so_far = latency + seconds;
-            const double least =
-                so_far + std::max(0.0, priced + price * taken + bound_.leaving(end, kind, after));
+            const double priced_so_far = priced + bound_.prices().of(kind, bytes);
+            const double least = so_far + std::max(0.0, priced_so_far + bound_.leaving(end, kind));
             if (!(least < fastest_)) return;
-            wait(end, {least, so_far, bytes, label, static_cast<std::uint32_t>(slot)});
+            wait(end, {least, so_far, priced_so_far, bytes, label, static_cast<std::uint32_t>(slot)});
           });
     }
   }
@@ -189,6 +173,7 @@ class Search {
     const auto id = static_cast<std::uint32_t>(labels_.size());
     Label label;
     label.latency = candidate.latency;
+    label.priced = candidate.priced;
     label.parent = candidate.parent;
     label.cut = static_cast<std::uint32_t>(cut);
     label.taken = candidate.slot;
@@ -252,7 +237,6 @@ class Search {
   std::vector<std::size_t> first_slot_;  // by kind
   std::vector<std::uint64_t> required_;  // by slot: its bit
   std::uint64_t all_required_ = 0;
-  double pools_price_ = 0;
   std::vector<std::vector<Candidate>> candidates_;  // by cut, a heap with the least promising on top
   std::size_t waiting_ = 0;
   std::vector<Label> labels_;
@@ -264,9 +248,9 @@ class Search {
 
 }  // namespace
 
-StageSearchResult search_stages(const StageCosts& costs, const StageBound& bound,
-                                const StageSearchLimits& limits, const Deadline& deadline) {
-  return Search(costs, bound, limits, deadline).run();
+StageSearchResult search_stages(const StageBound& bound, const StageSearchLimits& limits,
+                                const Deadline& deadline) {
+  return Search(bound, limits, deadline).run();
 }
 
 }  // namespace lamina

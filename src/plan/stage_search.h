@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "plan/stage_bound.h"
-#include "plan/stage_costs.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -26,12 +25,13 @@ struct StageSearchResult {
   std::size_t labels = 0;              // partial placements followed
 };
 
-// Of the partial placements that end at a cut, those are followed that promise the least latency by `bound`
-// (solved; any prices do), less those that another on the same machine beats in time and in the memory of
-// every machine. Machines of one kind are exchangeable: what counts is how much each holds, not which it is.
-// Everything is decided by figures and the order of machines, so the answer is always the same, unless the
-// deadline cuts it short. More than 63 machines that have to be used are Error(unsupported).
-StageSearchResult search_stages(const StageCosts& costs, const StageBound& bound,
-                                const StageSearchLimits& limits, const Deadline& deadline);
+// Of the partial placements of stages of the bound's graph that end at a cut, those are followed that promise
+// the least latency by `bound` (solved; any prices do), less those that another on the same machine beats in
+// time and in the memory of every machine. Machines of one kind are exchangeable: what counts is how much
+// each holds, not which it is. Everything is decided by figures and the order of machines, so the answer is
+// always the same, unless the deadline cuts it short. More than 63 machines that have to be used are
+// Error(unsupported).
+StageSearchResult search_stages(const StageBound& bound, const StageSearchLimits& limits,
+                                const Deadline& deadline);
 
 }  // namespace lamina

@@ -22,15 +22,16 @@ TEST(StageSearch, IsExactWithAnyPricesAndFeasibleAtAnyWidth) {
     const PlacementProblem problem = random_problem(random, {.tightness = 0.8});
     const std::optional<double> best = brute_force(problem);
     const StageCosts costs(problem);
-    StageBound bound(costs, MemoryLevels(costs, {0}));
+    const StageGraph graph(costs);
+    StageBound bound(graph);
     std::vector<double> prices;
-    for (std::size_t kind = 0; kind < costs.kinds(); ++kind)
-      prices.push_back(std::uniform_real_distribution<double>(0, 1e-3)(random));
+    for (std::size_t price = 0; price < bound.prices().size(); ++price)
+      prices.push_back(std::uniform_real_distribution<double>(0, 1)(random));
     bound.solve(prices);
-    const StageSearchResult wide = search_stages(costs, bound, {100'000, 100'000}, soon());
+    const StageSearchResult wide = search_stages(bound, {100'000, 100'000}, soon());
     EXPECT_TRUE(wide.complete);
     ASSERT_EQ(wide.placement.has_value(), best.has_value()) << "case " << i;
-    const StageSearchResult narrow = search_stages(costs, bound, {1, 100'000}, soon());
+    const StageSearchResult narrow = search_stages(bound, {1, 100'000}, soon());
     if (!best) continue;
     EXPECT_NEAR(wide.placement->latency, *best, 1e-9) << "case " << i;
     EXPECT_TRUE(is_feasible(problem, *wide.placement)) << "case " << i;
@@ -56,7 +57,7 @@ TEST(Neighbourhoods, KeepWhatFitsAndOnlyMakeItFaster) {
       if (!slowest || placement.latency > slowest->latency) slowest = placement;
     });
     if (!slowest) continue;
-    const std::vector<double> prices(StageCosts(problem).kinds(), 0);
+    const std::vector<double> prices(MemoryPrices(StageCosts(problem)).size(), 0);
     const Placement better = improve_by_parts(problem, *slowest, prices, 20, soon());
     EXPECT_TRUE(is_feasible(problem, better)) << "case " << i;
     EXPECT_LE(better.latency, slowest->latency);
@@ -91,9 +92,10 @@ TEST(StageCosts, KeepsTheStagesItIsToldTo) {
     });
     StageCosts costs(problem);
     costs.keep(any->stages, kept);
-    StageBound bound(costs, MemoryLevels(costs, {}));
-    bound.solve(std::vector<double>(costs.kinds(), 0));
-    const StageSearchResult found = search_stages(costs, bound, {100'000, 100'000}, soon());
+    const StageGraph graph(costs);
+    StageBound bound(graph);
+    bound.solve(std::vector<double>(bound.prices().size(), 0));
+    const StageSearchResult found = search_stages(bound, {100'000, 100'000}, soon());
     ASSERT_TRUE(found.placement) << "case " << i;
     EXPECT_NEAR(found.placement->latency, best, 1e-9) << "case " << i;
     ++checked;

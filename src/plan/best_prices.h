@@ -1,0 +1,24 @@
+// Prices of memory that make the bound of placements high.
+#pragma once
+
+#include "base/clock.h"
+#include "plan/bundle_method.h"
+#include "plan/stage_bound.h"
+
+namespace lamina {
+
+struct PriceLimits {
+  int rounds = 1;
+  // Ends when the planes promise no more than this share of what is missing to `known`.
+  double share = 0.003;
+  // The latency of a placement within the budgets, infinite while there is none.
+  double known = 0;
+};
+
+// Raises bound.lower_bound() from what the bundle's prices give, and leaves `bound` solved with the best
+// prices found. Planes of the bundle that stand for chains which the bound's graph no longer has have to be
+// left out before. An infinite bound: no stages that each fit their machine make up the whole.
+void raise_prices(StageBound& bound, BundleMethod& bundle, const PriceLimits& limits,
+                  const Deadline& deadline);
+
+}  // namespace lamina

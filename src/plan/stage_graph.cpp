@@ -1,0 +1,24 @@
+#include "plan/stage_graph.h"
+
+namespace lamina {
+
+StageGraph::StageGraph(const StageCosts& costs, Stages listed, std::vector<std::uint32_t> chosen)
+    : costs_(&costs),
+      listed_(std::move(listed)),
+      chosen_(std::move(chosen)),
+      begin_(costs.pieces() * costs.kinds() + 1, 0) {
+  for (const std::uint32_t index : chosen_) {
+    const Stage& stage = (*listed_)[index];
+    ++begin_[stage.first * costs.kinds() + stage.kind + 1];
+  }
+  std::partial_sum(begin_.begin(), begin_.end(), begin_.begin());
+}
+
+StageGraph::StageGraph(const StageCosts& costs, std::vector<Stage> listed)
+    : StageGraph(costs, std::make_shared<const std::vector<Stage>>(std::move(listed)), {}) {
+  chosen_.resize(listed_->size());
+  std::iota(chosen_.begin(), chosen_.end(), std::uint32_t{0});
+  *this = StageGraph(costs, listed_, std::move(chosen_));
+}
+
+}  // namespace lamina

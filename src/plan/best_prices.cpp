@@ -11,6 +11,9 @@ namespace {
 
 constexpr double kHopedForGap = 0.03;  // as far above the bound the best is taken to lie while none is known
 constexpr double kNothing = 1e-6;      // a share of the bound
+// Where nothing fits the memory, prices rise without end: so many times the first bound is enough.
+constexpr double kEndless = 1e6;
+constexpr double kMicrosecond = 1e-6;
 
 // The cheapest chain's latency, and what it takes of each measure of memory beyond what there is.
 TangentPlane plane_of(const StageBound& bound) {
@@ -32,8 +35,9 @@ void raise_prices(StageBound& bound, BundleMethod& bundle, const PriceLimits& li
   bound.solve(bundle.prices());
   if (!std::isfinite(bound.lower_bound())) return;
   bundle.begin(bound.lower_bound(), plane_of(bound));
+  const double endless = kEndless * std::max(bundle.value(), kMicrosecond);
   for (int round = 0; round < limits.rounds && !deadline.passed(); ++round) {
-    if (bundle.value() >= limits.known) break;
+    if (bundle.value() >= std::min(limits.known, endless)) break;
     std::vector<double> prices = bundle.next();
     const double missing = std::min(limits.known, bundle.value() * (1 + kHopedForGap)) - bundle.value();
     if (bundle.promised() <= std::max(limits.share * missing, kNothing * bundle.value())) break;

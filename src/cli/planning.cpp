@@ -25,7 +25,7 @@ namespace lamina::cli {
 
 namespace {
 
-constexpr Clock::duration kBranchTimeOfRecovery = std::chrono::seconds(1);
+constexpr Clock::duration kTimeOfRecovery = std::chrono::seconds(1);
 
 // A number from 1 on; nothing for other text.
 std::optional<std::int64_t> parse_count(const std::string& text) {
@@ -202,7 +202,10 @@ Planning::Planning(const SlicedModel& model, const Benchmark& benchmark, std::st
       constraints_(parse_constraints(arguments.constraints)),
       request_(request_of(arguments, benchmark.devices.size())) {
   // Requests wait for a plan without the machines that are gone.
-  if (!gone_.empty()) request_.branch_time = std::min(request_.branch_time, kBranchTimeOfRecovery);
+  if (!changes_.gone.empty()) {
+    request_.time_limit = std::min(request_.time_limit, kTimeOfRecovery);
+    request_.branch_time = std::min(request_.branch_time, kTimeOfRecovery);
+  }
   for (const std::int64_t batch : wanted_sizes(benchmark, arguments.batch)) {
     if (joins_ && batch > 1) check_rows_apart(model.graph);
     PlanningProblem one{at_batch(benchmark, batch), {}, request_};

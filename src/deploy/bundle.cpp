@@ -25,7 +25,7 @@ namespace lamina {
 namespace {
 
 constexpr const char* kManifest = "manifest.json";
-constexpr const char* kSecrets = "secrets";
+constexpr const char* kSecretsFolder = "secrets";
 constexpr const char* kTokens = "tokens";
 constexpr const char* kRevoked = "revoked.pem";
 constexpr std::uint64_t kMaxTokens = 1U << 20U;
@@ -154,7 +154,7 @@ void write_bundle(const std::filesystem::path& directory,
   write_file(made / ".env", parameters);
   if (options.write_image) options.write_image(made / "image.tar");
   const std::vector<std::string> secrets = compose_secrets(options.compose);
-  if (!secrets.empty()) make_secrets(made / kSecrets, options);
+  if (!secrets.empty()) make_secrets(made / kSecretsFolder, options);
   write_manifest(made, secrets);
   partial.commit();
 }
@@ -186,7 +186,7 @@ void check_secrets(const std::filesystem::path& directory, const std::string& us
   char rest = 0;
   if (std::sscanf(user.c_str(), "%u:%u%c", &uid, &gid, &rest) != 2)
     fail(ErrorCode::invalid_argument, "LAMINA_USER is '{}', expected UID:GID", user);
-  const std::filesystem::path secrets = directory / kSecrets;
+  const std::filesystem::path secrets = directory / kSecretsFolder;
   for (const std::string& name : secrets_of_bundle(directory)) {
     const std::filesystem::path file = secrets / name;
     struct stat found {};

@@ -111,6 +111,4 @@ int main() {
   lamina::measure(tight, 200, 32, 1.2, true);
   lamina::measure("plenty", 1000, 64, 40, true);
   lamina::measure(tight, 1000, 64, 1.2, true);
-  lamina::measure("tight, 4 kinds", 200, 12, 1.2, false, 4);
-  lamina::measure("tight, 4 kinds", 1000, 64, 1.2, false, 4);
 }

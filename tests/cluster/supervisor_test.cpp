@@ -310,6 +310,7 @@ TEST_F(Recovery, AMachineThatComesBackIsTakenBack) {
   under_load([&] { revive(1); });
   wait_for_stages(3);
   under_load([] {});
+  wait_until([](const PipelineStatus& status) { return status.recovery->replans > 0; }, "taken back");
   EXPECT_EQ(supervisor_->status().recovery->replans, 1U);
   EXPECT_TRUE(supervisor_->status().recovery->lost.empty());
 }

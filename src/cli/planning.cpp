@@ -25,8 +25,6 @@ namespace lamina::cli {
 
 namespace {
 
-constexpr Clock::duration kTimeOfRecovery = std::chrono::seconds(1);
-
 // A number from 1 on; nothing for other text.
 std::optional<std::int64_t> parse_count(const std::string& text) {
   std::int64_t number = 0;
@@ -201,11 +199,6 @@ Planning::Planning(const SlicedModel& model, const Benchmark& benchmark, std::st
       layers_(layers_of(model, benchmark)),
       constraints_(parse_constraints(arguments.constraints)),
       request_(request_of(arguments, benchmark.devices.size())) {
-  // Requests wait for a plan without the machines that are gone.
-  if (!changes_.gone.empty()) {
-    request_.time_limit = std::min(request_.time_limit, kTimeOfRecovery);
-    request_.branch_time = std::min(request_.branch_time, kTimeOfRecovery);
-  }
   for (const std::int64_t batch : wanted_sizes(benchmark, arguments.batch)) {
     if (joins_ && batch > 1) check_rows_apart(model.graph);
     PlanningProblem one{at_batch(benchmark, batch), {}, request_};

@@ -22,7 +22,7 @@ namespace {
 constexpr std::chrono::seconds kLossLimit{1};
 constexpr std::chrono::seconds kResumeLimit{60};
 constexpr double kBatchWindow = 2;      // milliseconds
-constexpr double kReplanTimeLimit = 2;  // seconds
+constexpr double kReplanTimeLimit = 1;  // seconds: requests wait meanwhile
 
 RecordedProcess record_process(const std::string& role, pid_t pid) {
   return {role, pid, process_start_time(pid)};

@@ -63,7 +63,7 @@ Served, with real clients:
 
   $ lamina deploy cut --port 0 --detach | sed 's/ment [A-Za-z0-9]* /ment ID /; s/:[0-9]*$/:PORT/'
   deployment ID serves on http://127.0.0.1:PORT
-  $ lamina status | awk 'NR > 1 {print $(NF-2), $NF}'
+  $ lamina status | awk '!NF {exit} NR > 1 {print $(NF-2), $NF}'
   head running
   pi running
   desk running

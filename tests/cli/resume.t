@@ -45,7 +45,7 @@ The head is killed, and local workers end with it:
   $ for worker in $pi_and_desk; do ended "$worker"; done
   ended
   ended
-  $ lamina status | awk 'NR > 1 {print $(NF-2), $NF}'
+  $ lamina status | awk '!NF {exit} NR > 1 {print $(NF-2), $NF}'
   head ended
   pi ended
   desk ended
@@ -60,7 +60,7 @@ Taken up in the background: the same port, the weights that the workers had, and
   $ ls "$XDG_STATE_HOME"/lamina/deployments/*/pi/store | sort | cmp - before
   $ ls "$XDG_STATE_HOME"/lamina/deployments | wc -l
   1
-  $ lamina status | awk 'NR > 1 {print $(NF-2), $NF}'
+  $ lamina status | awk '!NF {exit} NR > 1 {print $(NF-2), $NF}'
   head running
   pi running
   desk running

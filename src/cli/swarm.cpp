@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "base/error.h"
 #include "deploy/image.h"
+#include "serve/tokens.h"
 
 #include <initializer_list>
 #include <vector>
@@ -73,7 +74,9 @@ SwarmServeOptions swarm_serve_options(const ServeArguments& arguments, const CLI
     http.tls = true;
     if (http.tokens.empty()) http.certificates = true;
   }
-  http.options(arguments.tls);  // throws for what the head would not start with
+  // These throw for what the head would not start with.
+  http.options(arguments.tls);
+  if (!http.tokens.empty()) load_tokens(http.tokens);
   SwarmServeOptions served;
   served.port = arguments.port;
   served.https = http.tls;

@@ -36,7 +36,7 @@ namespace {
 
 constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{64} << 30U;
 // A place that does not answer in this time, or in two silences, is not there.
-constexpr std::chrono::seconds kLeastEchoLimit{3};
+constexpr std::chrono::seconds kLeastEchoLimit{10};
 constexpr std::chrono::seconds kMostEchoLimit{20};
 
 // That this process may use.

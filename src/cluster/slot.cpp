@@ -1,6 +1,7 @@
 #include "cluster/slot.h"
 
 #include "base/error.h"
+#include "base/foreground.h"
 #include "base/log.h"
 
 #include <algorithm>
@@ -107,6 +108,7 @@ void Slot::compute(Waiting waiting) {
   const std::uint64_t request = header.request();
   // Nobody waits for these: the head has answered already.
   if (is_cancelled(request) || waiting.deadline.passed()) return;
+  const ForegroundWork under_way;
   try {
     std::vector<Tensor> tensors = widen(waiting.frame.tensors);
     waiting.frame.tensors.clear();

@@ -1,18 +1,15 @@
 #include "cluster/certificates.h"
 
-#include "base/descriptor.h"
 #include "base/error.h"
+#include "base/new_file.h"
 #include "cluster/openssl.h"
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace lamina {
@@ -140,34 +137,15 @@ std::vector<NewFile> files_of(const TlsFiles& files, X509* certificate, EVP_PKEY
   return {{files.key, pem_of(key), 0600}, {files.certificate, pem_of(certificate), 0644}};
 }
 
-// O_EXCL: a file or a link that stands there is left alone.
-void write_new(const NewFile& file) {
-  const Descriptor descriptor(
-      ::open(file.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file.mode));
-  if (descriptor.get() < 0) {
-    if (errno == EEXIST) {
-      fail(ErrorCode::already_exists, "'{}' exists; certificates are never overwritten", file.path.string());
-    }
-    fail_with_errno(errno, fmt::format("can't create '{}'", file.path.string()));
-  }
-  const ssize_t written = ::write(descriptor.get(), file.text.data(), file.text.size());
-  // What the user's mask took from a certificate is given back; a key keeps 0600 whatever the mask.
-  if (written != static_cast<ssize_t>(file.text.size()) || ::fchmod(descriptor.get(), file.mode) != 0 ||
-      ::fsync(descriptor.get()) != 0) {
-    const int reason = errno;
-    ::unlink(file.path.c_str());
-    fail_with_errno(reason, fmt::format("can't write '{}'", file.path.string()));
-  }
-}
-
 // All or none.
 void write_all_new(const std::vector<NewFile>& files) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     try {
-      write_new(files[i]);
-    } catch (const Error&) {
+      write_new_file(files[i].path, files[i].text, files[i].mode);
+    } catch (const Error& error) {
       for (std::size_t done = 0; done < i; ++done) ::unlink(files[done].path.c_str());
-      throw;
+      if (error.code() != ErrorCode::already_exists) throw;
+      fail(ErrorCode::already_exists, "{}; certificates are never overwritten", error.what());
     }
   }
 }

@@ -1,10 +1,10 @@
 #include "deploy/bundle.h"
 
-#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/new_directory.h"
+#include "base/new_file.h"
 #include "base/sha256.h"
 #include "deploy/image.h"
 #include "plan/plan_file.h"
@@ -13,10 +13,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <iterator>
 #include <utility>
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,12 +55,10 @@ void make_secrets(const std::filesystem::path& directory, const BundleOptions& o
   if (options.compose.tls) write_file(directory / kRevoked, "");
   if (options.tokens.empty()) return;
   const std::filesystem::path tokens = directory / kTokens;
-  const Descriptor made(::open(tokens.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400));
-  const std::string text = read_file(options.tokens, kMaxTokens);
+  write_new_file(tokens, read_file(options.tokens, kMaxTokens), 0400);
   // Root's files are of no use to processes that are not root.
-  const bool given = ::geteuid() != 0 || ::fchown(made.get(), kImageUser, kImageUser) == 0;
-  if (made.get() < 0 || !given || ::write(made.get(), text.data(), text.size()) != std::ssize(text))
-    fail_with_errno(errno, fmt::format("can't write '{}'", tokens.string()));
+  if (::geteuid() == 0 && ::lchown(tokens.c_str(), kImageUser, kImageUser) != 0)
+    fail_with_errno(errno, fmt::format("can't give '{}' to user {}", tokens.string(), kImageUser));
 }
 
 Json read_manifest(const std::filesystem::path& directory) {

@@ -2,12 +2,12 @@
 #include "deploy/worker_keeper.h"
 
 #include "base/file.h"
+#include "support/wait_until.h"
 
 #include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -63,13 +63,6 @@ class KeptWorkers : public testing::Test {
   // A worker of another process than `before`.
   void wait_for_another(const std::string& name, pid_t before) const {
     wait_until([&] { return pid(name) != before && !keeper_->address(name).empty(); });
-  }
-  static void wait_until(const std::function<bool()>& what) {
-    const Deadline deadline(kLimit);
-    while (!what()) {
-      ASSERT_FALSE(deadline.passed());
-      std::this_thread::sleep_for(milliseconds(2));
-    }
   }
 
   TemporaryDirectory directory_;

@@ -1,5 +1,7 @@
 #include "serve/request_check.h"
 
+#include "serve/text_view.h"
+
 #include <string_view>
 
 #include <boost/beast/core/string.hpp>
@@ -12,8 +14,6 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
 constexpr std::size_t kMostShown = 80;
-
-std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
 Refusal refuse(unsigned status, const char* code, const std::string& message) {
   return {error_reply(status, code, message), true};

@@ -64,6 +64,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void abort();
 
  private:
+  static constexpr std::size_t kReadSize = 16 << 10;  // asked of the connection at a time
+
   // The stage a connection is in; callbacks of an earlier one find it changed and do nothing.
   enum class State : std::uint8_t { handshake, idle, reading, waiting, writing, lingering, closed };
 

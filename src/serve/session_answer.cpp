@@ -1,5 +1,6 @@
 #include "serve/response.h"
 #include "serve/session.h"
+#include "serve/text_view.h"
 
 #include <string>
 #include <string_view>
@@ -17,13 +18,10 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
-constexpr std::size_t kReadSize = 16 << 10;
 // While a request is answered, this much of what follows it is read ahead; more waits in the network.
 constexpr std::size_t kReadAhead = 64 << 10;
 // The orchestrator answers by its deadline; if it should not, the client is answered this much later.
 constexpr std::chrono::milliseconds kAnswerGrace{500};
-
-std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
 

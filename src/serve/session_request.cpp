@@ -1,5 +1,6 @@
 #include "serve/read_error.h"
 #include "serve/session.h"
+#include "serve/text_view.h"
 
 #include <limits>
 #include <string>
@@ -17,10 +18,6 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
-
-constexpr std::size_t kReadSize = 16 << 10;
-
-std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
 

@@ -20,6 +20,10 @@ Machines::Machines(const std::vector<std::string>& names, Membership::Find find,
 
 void Machines::wait_for_first_look() { membership_.wait_for_first_look(kFirstLook); }
 
+bool Machines::wait_for(const std::set<std::string>& names) {
+  return membership_.wait_for(names, kFirstLook);
+}
+
 bool Machines::note_run(const std::string& name, double seconds, double expected) {
   const std::optional<double> times = stragglers_.note(name, seconds, expected, Clock::now());
   if (times) spdlog::warn("machine '{}' takes {:.1f} times as long as planned", name, *times);
@@ -50,6 +54,7 @@ bool Machines::note_refusal(const std::string& name) {
 Conditions Machines::conditions() {
   Conditions conditions;
   const Clock::time_point now = Clock::now();
+  conditions_time_ = now;
   for (const std::string& name : membership_.present()) {
     if (trust_.is_trusted(name, now)) conditions.machines.insert(name);
   }
@@ -57,9 +62,10 @@ Conditions Machines::conditions() {
   return conditions;
 }
 
-std::optional<Clock::time_point> Machines::next_change(Clock::time_point now) const {
-  const std::optional<Clock::time_point> trusted = trust_.next_change(now);
-  const std::optional<Clock::time_point> tried = stragglers_.next_change(now);
+// Of what changed since, not from now on: what changes before this is asked would be missed.
+std::optional<Clock::time_point> Machines::next_change() const {
+  const std::optional<Clock::time_point> trusted = trust_.next_change(conditions_time_);
+  const std::optional<Clock::time_point> tried = stragglers_.next_change(conditions_time_);
   if (!trusted || !tried) return trusted ? trusted : tried;
   return std::min(*trusted, *tried);
 }

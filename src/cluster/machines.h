@@ -24,6 +24,8 @@ class Machines {
 
   // Waits, for a limited time, until each machine has been looked for.
   void wait_for_first_look();
+  // Waits, for a limited time, until all of these are there. Whether they are.
+  bool wait_for(const std::set<std::string>& names);
   void stop() { membership_.stop(); }
 
   std::set<std::string> present() const { return membership_.present(); }
@@ -46,13 +48,14 @@ class Machines {
   bool note_refusal(const std::string& name);
   // What to plan for: those that are there and trusted.
   Conditions conditions();
-  // When there are other conditions though nothing happens.
-  std::optional<Clock::time_point> next_change(Clock::time_point now) const;
+  // When there are other conditions than the last though nothing happens; it may be past.
+  std::optional<Clock::time_point> next_change() const;
 
  private:
   Stragglers stragglers_;
   Trust trust_;
   std::set<std::string> known_present_;
+  Clock::time_point conditions_time_ = {};  // of the last conditions()
   Membership membership_;
 };
 

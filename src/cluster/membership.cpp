@@ -104,6 +104,16 @@ void Membership::wait_for_first_look(std::chrono::milliseconds limit) {
   });
 }
 
+bool Membership::wait_for(const std::set<std::string>& names, std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  const auto all_present = [&] {
+    return std::all_of(names.begin(), names.end(),
+                       [this](const std::string& name) { return member(name).present; });
+  };
+  looked_.wait_for(lock, limit, [&] { return stopping_ || all_present(); });
+  return all_present();
+}
+
 void Membership::watch(Member& member) {
   std::unique_ptr<WorkerClient> client;
   std::chrono::milliseconds pause = options_.heartbeat.interval;
@@ -119,8 +129,10 @@ void Membership::watch(Member& member) {
     const Answer answer = ask(member, address, client);
     lock.lock();
     const bool changed = note(member, address, answer);
-    // The old connection would be tried again ever more seldom, however long the machine is back.
-    if (member.known && !member.present) client.reset();
+    // The old connection would be tried again ever more seldom, however long the machine is back. One that is
+    // being made would stay open for ever: gRPC forgets it when its channel ends before the other side says
+    // hello.
+    if (member.known && !member.present && client && !client->is_connecting()) client.reset();
     // Whoever is gone is looked for less and less often, as long as nothing runs at all.
     pause = member.present || address.empty() ? options_.heartbeat.interval
                                               : std::min(2 * pause, options_.backoff);

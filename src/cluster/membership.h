@@ -57,6 +57,8 @@ class Membership {
   bool look(const std::string& name);
   // Waits until it is known of each machine whether it is there, at most `limit`.
   void wait_for_first_look(std::chrono::milliseconds limit);
+  // Waits until all of these are there, at most `limit`. Whether they are.
+  bool wait_for(const std::set<std::string>& names, std::chrono::milliseconds limit);
 
  private:
   struct Member {

@@ -23,6 +23,8 @@ namespace lamina {
 
 namespace {
 
+// Milliseconds of an attempt to connect.
+constexpr int kConnectLimit = 8000;
 constexpr std::uint64_t kMaxPem = 1U << 20U;
 // A process that is alive but busy answers within the second.
 constexpr std::chrono::milliseconds kLeastBetweenPings{250};
@@ -155,6 +157,7 @@ std::shared_ptr<grpc::Channel> open_channel(const std::string& address, const Tl
   // Each channel its own connection: a link that breaks takes no other with it.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectLimit);
   if (silence.count() > 0) {
     const std::chrono::milliseconds between = std::max(silence / 3, kLeastBetweenPings);
     const std::chrono::milliseconds answer = std::max(silence - between, kLeastForAnswer);

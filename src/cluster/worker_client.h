@@ -50,6 +50,7 @@ class WorkerClient {
   WorkerClient(std::string address, const TlsFiles& tls);
 
   const std::string& address() const { return address_; }
+  bool is_connecting() const { return channel_->GetState(false) == GRPC_CHANNEL_CONNECTING; }
 
   // Waits for the worker to come up, at most `limit`.
   WorkerDescription describe(std::chrono::milliseconds limit);

@@ -35,7 +35,8 @@ namespace lamina {
 namespace {
 
 constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{64} << 30U;
-// A place that does not answer in this time, or in two silences, is not there.
+// A place that does not answer in this time, or in two silences, is not there. Overlays of containers take
+// seconds until all know the way to a new one.
 constexpr std::chrono::seconds kLeastEchoLimit{10};
 constexpr std::chrono::seconds kMostEchoLimit{20};
 

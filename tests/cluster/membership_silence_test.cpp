@@ -8,6 +8,9 @@
 #include "support/tcp_proxy.h"
 
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <string>
@@ -35,6 +38,7 @@ class SilentMembers : public testing::Test {
   std::unique_ptr<Membership> look_for_it(Heartbeat heartbeat) {
     MembershipOptions options;
     options.heartbeat = heartbeat;
+    options.backoff = milliseconds(200);
     return std::make_unique<Membership>(
         std::vector<std::string>{"one"}, [this](const std::string&) { return way_->address(); }, options,
         [] {});
@@ -75,6 +79,26 @@ TEST_F(SilentMembers, OneThatWasSilentIsThereOnceItAnswersAgain) {
   while (membership->present().empty() && !deadline.passed()) std::this_thread::sleep_for(milliseconds(5));
   EXPECT_EQ(membership->present(), std::set<std::string>{"one"});
   EXPECT_EQ(membership->arrivals("one"), 2U);
+}
+
+// Of this process.
+std::ptrdiff_t count_open_files() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
+TEST_F(SilentMembers, LeaveNoConnectionsBehindHoweverOftenTheyAreLookedForMeanwhile) {
+  const auto membership = look_for_it({milliseconds(100), 2});
+  ASSERT_TRUE(membership->wait_for({"one"}, seconds(20)));
+  const std::ptrdiff_t before = count_open_files();
+  way_->block();
+  EXPECT_FALSE(membership->look("one"));
+  std::this_thread::sleep_for(seconds(2));  // of looks that are not answered
+  way_->mend();
+  ASSERT_TRUE(membership->wait_for({"one"}, seconds(20)));
+  // Two ends of a connection and the way's two, while another is being made.
+  const Deadline deadline(seconds(20));
+  while (count_open_files() > before + 4 && !deadline.passed()) std::this_thread::sleep_for(milliseconds(20));
+  EXPECT_LE(count_open_files(), before + 4);
 }
 
 }  // namespace

@@ -7,10 +7,10 @@
 #include "cluster/fake_engine.h"
 #include "cluster/worker_server.h"
 #include "support/tcp_proxy.h"
+#include "support/wait_until.h"
 
 #include <algorithm>
 #include <atomic>
-#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -53,18 +53,11 @@ class Members : public testing::Test {
         },
         options, [this] { ++changes_; });
     membership_->wait_for_first_look(kLimit);
-    wait_until([&] { return membership_->present() == names; });
+    ASSERT_TRUE(membership_->wait_for(names, kLimit));
   }
   void place(const std::string& name, const std::string& address) {
     const std::lock_guard lock(mutex_);
     addresses_[name] = address;
-  }
-  static void wait_until(const std::function<bool()>& what) {
-    const Deadline deadline(kLimit);
-    while (!what()) {
-      ASSERT_FALSE(deadline.passed());
-      std::this_thread::sleep_for(milliseconds(2));
-    }
   }
 
   TemporaryDirectory directory_;
@@ -75,6 +68,23 @@ class Members : public testing::Test {
   std::atomic<int> changes_ = 0;
   std::unique_ptr<Membership> membership_;
 };
+
+TEST_F(Members, AreWaitedFor) {
+  start({"a"});
+  ways_["a"]->block();
+  membership_.reset();
+  membership_ = std::make_unique<Membership>(
+      std::vector<std::string>{"a"}, [this](const std::string&) { return ways_["a"]->address(); },
+      MembershipOptions{.heartbeat = {milliseconds(100), 2}}, [this] { ++changes_; });
+  EXPECT_FALSE(membership_->wait_for({"a"}, milliseconds(300)));
+  auto late = std::async(std::launch::async, [this] {
+    membership_->wait_for_first_look(kLimit);  // it is known to be gone
+    ways_["a"]->mend();
+  });
+  EXPECT_TRUE(membership_->wait_for({"a"}, kLimit));
+  EXPECT_TRUE(membership_->wait_for({}, milliseconds(0)));
+  EXPECT_THROW(membership_->wait_for({"nobody"}, kLimit), Error);
+}
 
 TEST_F(Members, AreThereOnceTheyAnswered) {
   place("nowhere", "");

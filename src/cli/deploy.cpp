@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/deploy_targets.h"
 #include "cli/fetch.h"
 #include "cli/resume.h"
 #include "cli/running.h"
@@ -25,7 +26,6 @@
 #include <chrono>
 #include <cstdio>
 #include <iterator>
-#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -183,26 +183,10 @@ void detach(const Options& options, const std::vector<std::string>& arguments) {
   deployment.keep();
 }
 
-// What was given of the parameters that a bundle's .env has too.
-std::map<std::string, std::string> given_parameters(const CLI::App& command) {
-  std::map<std::string, std::string> given;
-  for (const auto& [option, parameter] :
-       {std::pair{"--host", "LAMINA_HOST"}, std::pair{"--port", "LAMINA_PORT"},
-        std::pair{"--precision", "LAMINA_PRECISION"}, std::pair{"--timeout", "LAMINA_TIMEOUT"},
-        std::pair{"--max-in-flight", "LAMINA_MAX_IN_FLIGHT"},
-        std::pair{"--batch-limit", "LAMINA_BATCH_LIMIT"}, std::pair{"--batch-window", "LAMINA_BATCH_WINDOW"},
-        std::pair{"--max-rate", "LAMINA_MAX_RATE"}, std::pair{"--max-body", "LAMINA_MAX_BODY"},
-        std::pair{"--max-connections", "LAMINA_MAX_CONNECTIONS"},
-        std::pair{"--max-connections-per-address", "LAMINA_MAX_CONNECTIONS_PER_ADDRESS"}}) {
-    if (command.count(option) > 0) given[parameter] = command[option]->as<std::string>();
-  }
-  return given;
-}
-
 void deploy_with_compose(const Options& options, const CLI::App& command) {
   const ContainerRecord record = start_compose({.bundle = options.directory,
                                                 .name = options.swarm.stack,
-                                                .parameters = given_parameters(command),
+                                                .parameters = given_for_bundle(command),
                                                 .startup = to_milliseconds(options.startup)});
   std::printf("deployment %s serves on port %d; end it with 'lamina clean %s'\n", record.name.c_str(),
               record.port, record.name.c_str());
@@ -250,6 +234,7 @@ void add_deploy(CLI::App& app) {
       ->check(CLI::IsMember({"local", "compose", "swarm"}));
   options->swarm.add_to(*command);
   command->callback([options, command] {
+    refuse_options_of_other_targets(*command, options->target);
     if (options->target == "compose") {
       deploy_with_compose(*options, *command);
       return;

@@ -160,13 +160,29 @@ void add_deploy(CLI::App& app, const Run& run) {
   });
 }
 
-// PAPDL chooses kinds of things to remove; a deployment goes as a whole.
+// PAPDL's `papdl --generate MODEL --out DIR`.
+void add_generate(CLI::App& app, const Run& run) {
+  struct Options {
+    std::string model;
+    std::string output;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("bundle", "Write a directory that Docker Compose runs");
+  command->alias("--generate");
+  command->add_option("MODEL", options->model, "a .keras or .h5 file")->required();
+  command->add_option("-o,--out", options->output, "directory to write")->required();
+  command->callback([options, run] { run({"bundle", options->model, "-o", options->output}); });
+}
+
 void add_clean(CLI::App& app, const Run& run) {
-  auto ignored = std::make_shared<bool>(false);
   CLI::App* command = app.add_subcommand("clean", "Remove all that was deployed, whichever flags are given");
-  for (const char* flag : {"-b", "-B", "-s", "-S", "-o", "-O", "-R", "-I", "-n", "-x"})
-    command->add_flag(flag, *ignored, "accepted");
-  command->callback([run] { run({"clean"}); });
+  // They are those of 'lamina clean'.
+  command->allow_extras();
+  command->callback([command, run] {
+    Words words = command->remaining();
+    words.insert(words.begin(), "clean");
+    run(words);
+  });
 }
 
 }  // namespace
@@ -177,6 +193,7 @@ void add_papdl(CLI::App& app, const Run& run) {
   add_configure(app, run);
   add_deploy(app, run);
   add_clean(app, run);
+  add_generate(app, run);
 }
 
 }  // namespace lamina::cli

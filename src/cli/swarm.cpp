@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "base/error.h"
+#include "cli/deploy_targets.h"
 #include "deploy/image.h"
 #include "serve/tokens.h"
 
@@ -11,21 +12,6 @@
 #include <CLI/CLI.hpp>
 
 namespace lamina::cli {
-
-namespace {
-
-// What was given of the options that the head of a Swarm takes as they are.
-std::vector<std::string> given_to_head(const CLI::App& command) {
-  std::vector<std::string> words;
-  for (const char* option :
-       {"--precision", "--timeout", "--max-in-flight", "--heartbeat", "--missed-beats", "--batch-limit",
-        "--batch-window", "--max-rate", "--max-body", "--max-connections", "--max-connections-per-address"}) {
-    if (command.count(option) > 0) words.insert(words.end(), {option, command[option]->as<std::string>()});
-  }
-  return words;
-}
-
-}  // namespace
 
 void SwarmArguments::add_to(CLI::App& command) {
   command.add_option("--stack", stack, "name of the deployment in containers; without it the directory's");
@@ -81,7 +67,7 @@ SwarmServeOptions swarm_serve_options(const ServeArguments& arguments, const CLI
   served.port = arguments.port;
   served.https = http.tls;
   served.classes = arguments.classes;
-  served.arguments = given_to_head(command);
+  served.arguments = given_for_swarm(command);
   const auto add = [&](std::initializer_list<std::string> words) {
     served.arguments.insert(served.arguments.end(), words);
   };

@@ -87,6 +87,20 @@ Served, with real clients:
   $ pgrep -f "$PWD" || echo none
   none
 
+PAPDL's flags are taken, and its way to a directory for Docker Compose:
+
+  $ lamina clean -b -s -o && papdl clean -R -I -n -x
+  removed 0 deployments
+  removed 0 deployments
+  $ papdl --generate small.keras --out parcel | grep -c "deploy parcel --target compose"
+  1
+  $ ls parcel
+  docker-compose.yml
+  manifest.json
+  model.json
+  plan.json
+  weights.safetensors
+
 Several batch sizes measured, and requests joined as the plan says:
 
   $ cp -r cut joined

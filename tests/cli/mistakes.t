@@ -59,6 +59,16 @@ Directories:
   [3]
   $ lamina deploy cut --batch-limit 0 2>&1 | grep Value
   ERROR: ValidationError: --batch-limit: Value 0 not in range 1 to 65536
+  $ lamina deploy cut --target compose --tls --auth tokens 2>&1 | grep -o '^.*means nothing to --target compose'
+  lamina: --tls means nothing to --target compose
+  $ lamina deploy cut --target compose --heartbeat 100 2>&1 | grep -o '^.*means nothing to --target compose'
+  lamina: --heartbeat means nothing to --target compose
+  $ lamina deploy cut --target swarm --insecure --host 0.0.0.0
+  lamina: --host means nothing to --target swarm
+  [2]
+  $ lamina deploy cut --stack farm
+  lamina: --stack means nothing to --target local
+  [2]
 
 A full disk while slicing (a limit on the size of files looks the same to a writer):
 

@@ -2,11 +2,13 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/tensor_arguments.h"
 #include "graph/rows.h"
 #include "plan/conflict.h"
 #include "plan/constraints.h"
 #include "plan/measured_choice.h"
 #include "plan/problem.h"
+#include "plan/stopgap.h"
 
 #include <algorithm>
 #include <charconv>
@@ -120,11 +122,6 @@ void keep_best(std::vector<Plan>& plans, std::size_t top) {
   if (plans.size() > top) plans.erase(plans.begin() + static_cast<std::ptrdiff_t>(top), plans.end());
 }
 
-// Whether the planner found no plan that keeps what is asked for.
-bool says_none_fits(const Error& error) {
-  return error.code() == ErrorCode::resource_exhausted || error.code() == ErrorCode::out_of_memory;
-}
-
 }  // namespace
 
 void PlanArguments::add_to(CLI::App& command) {
@@ -160,7 +157,7 @@ void PlanArguments::add_to(CLI::App& command) {
       ->check(CLI::NonNegativeNumber);
 }
 
-PlanDemands demands_of(const PlanArguments& arguments) {
+PlanDemands demands_of(const PlanArguments& arguments, const Signature& signature) {
   PlanDemands demands;
   demands.constraints = arguments.constraints;
   demands.deadline = arguments.deadline;
@@ -170,8 +167,9 @@ PlanDemands demands_of(const PlanArguments& arguments) {
   demands.branches = !arguments.no_branches;
   demands.wire = arguments.wire.wire;
   demands.wire_tolerance = arguments.wire.tolerance;
-  for (const std::string& file : arguments.wire.calibration)
-    demands.calibration.push_back(std::filesystem::absolute(file).string());
+  if (!arguments.wire.calibration.empty())
+    demands.calibration = input_files(signature, arguments.wire.calibration);
+  for (std::string& file : demands.calibration) file = std::filesystem::absolute(file).string();
   return demands;
 }
 
@@ -192,7 +190,7 @@ Planning::Planning(const SlicedModel& model, const Benchmark& benchmark, std::st
                    const PlanArguments& arguments, DeviceChanges changes)
     : model_(model),
       source_(std::move(source)),
-      demands_(demands_of(arguments)),
+      demands_(demands_of(arguments, signature_of(model.graph))),
       changes_(std::move(changes)),
       joins_(!arguments.batch.empty()),
       wire_arguments_(arguments.wire),
@@ -278,6 +276,25 @@ std::vector<Plan> Planning::find_of(PlanningProblem& one) {
   return plans;
 }
 
+std::optional<Plan> Planning::find_stopgap(const Plan& ran, double rows_per_second) const {
+  const PlanningProblem& one = by_batch_.at(ran.batch);
+  PlacementProblem problem = problem_of(one);
+  apply_constraints(constraints_, layers_, problem);
+  const double period = std::min(one.request.period, static_cast<double>(ran.batch) / rows_per_second);
+  const std::vector<TimeLimit> limits = time_limits(constraints_, problem);
+  const auto accepts = [&](const Placement& placement) {
+    return placement.latency <= one.request.deadline && placement.period <= period &&
+           keeps_time_limits(problem, placement, limits);
+  };
+  const std::optional<Placement> found =
+      lamina::find_stopgap(problem, placement_of(ran, one.benchmark, problem), accepts);
+  if (!found) return std::nullopt;
+  Plan plan = make_plan(one.benchmark, source_, one.request.objective, {*found, 0, false}, problem);
+  plan.demands = demands_;
+  plan.joining = ran.joining;
+  return plan;
+}
+
 void Planning::learn(const Plan& plan, const StageRuns& runs) {
   PlanningProblem& one = by_batch_.at(plan.batch);
   PlacementProblem measured = make_problem(one.benchmark, source_);
@@ -292,6 +309,7 @@ double Planning::gain(const Plan& plan, const Plan& against) const {
   const Placement placement = placement_of(against, one.benchmark, problem_of(one));
   if (placement.latency > one.request.deadline || placement.period > one.request.period) return 1;
   Plan now = against;
+  now.objective = plan.objective;
   now.latency = placement.latency;
   now.period = placement.period;
   const double before = objective_figure(now);

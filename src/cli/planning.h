@@ -36,7 +36,7 @@ struct PlanArguments {
 };
 
 // What was asked, for plan.json, and back.
-PlanDemands demands_of(const PlanArguments& arguments);
+PlanDemands demands_of(const PlanArguments& arguments, const Signature& signature);
 PlanArguments arguments_of(const Plan& plan);
 
 // What plans of one batch size are made from.
@@ -70,6 +70,9 @@ class Planning {
   std::vector<Plan> find_to_run(std::size_t top, std::size_t count);
   // The same after learn(); `plans` where what was learnt leaves none that keeps what is asked for.
   std::vector<Plan> find_again(std::vector<Plan> plans, std::size_t top);
+  // A plan that serves soonest now that machines of `ran` are gone (plan/stopgap.h), keeps what is asked for
+  // and carries the rows a second; nothing where none was found.
+  std::optional<Plan> find_stopgap(const Plan& ran, double rows_per_second) const;
   // What the plan's stages took as they ran; later plans are judged by it.
   void learn(const Plan& plan, const StageRuns& runs);
 

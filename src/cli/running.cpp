@@ -4,8 +4,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/answer.h"
-#include "cli/planning.h"
-#include "deploy/pipeline.h"
 #include "deploy/process.h"
 #include "graph/rows.h"
 
@@ -21,8 +19,7 @@ namespace {
 
 constexpr std::chrono::seconds kLossLimit{1};
 constexpr std::chrono::seconds kResumeLimit{60};
-constexpr double kBatchWindow = 2;      // milliseconds
-constexpr double kReplanTimeLimit = 1;  // seconds: requests wait meanwhile
+constexpr double kBatchWindow = 2;  // milliseconds
 
 RecordedProcess record_process(const std::string& role, pid_t pid) {
   return {role, pid, process_start_time(pid)};
@@ -33,7 +30,7 @@ RecordedProcess record_process(const std::string& role, pid_t pid) {
 Running::Running(const std::filesystem::path& directory, const SlicedModel& model, const Plan& plan,
                  Fleet& fleet, const std::filesystem::path& deployment, const ServeArguments& arguments,
                  bool resumed)
-    : directory_(directory), model_(model), plan_(plan), model_hash_(hash_of_model(directory)) {
+    : plan_(plan), replanning_(directory, model, plan) {
   record_.id = deployment.filename().string();
   record_.model_directory = std::filesystem::absolute(directory).string();
   SupervisorOptions options;
@@ -44,7 +41,10 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
   }
   options.find = [this](const std::string& machine) { return find(machine); };
   options.plan = [this](const Conditions& conditions, const std::string& serving) {
-    return plan_for(conditions, serving);
+    return replanning_.plan_for(conditions, serving, supervisor_->rows_per_second());
+  };
+  options.stopgap = [this](const Conditions& conditions, const std::string& lost) {
+    return replanning_.stopgap_for(conditions, lost, supervisor_->rows_per_second());
   };
   options.stragglers.factor = arguments.slow_factor;
   options.changed = [this] { save(); };
@@ -66,9 +66,7 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
     if (!supervisor_->wait_until_serving(kResumeLimit)) spdlog::warn("no plan runs yet");
   } else {
     try {
-      const Blueprint first = make_blueprint(model, model_hash_, plan);
-      made_[first.name] = plan;
-      supervisor_->start(first);
+      supervisor_->start(replanning_.first());
     } catch (const Error& error) {
       // Of a worker that dies of its stage the head sees a broken connection alone.
       const std::string lost = error.code() == ErrorCode::unavailable ? keeper_->losses(kLossLimit) : "";
@@ -100,43 +98,6 @@ Running::~Running() {
 std::string Running::find(const std::string& machine) const {
   const auto found = addresses_.find(machine);
   return found == addresses_.end() ? keeper_->address(machine) : found->second;
-}
-
-// The plan itself where its machines are all there and as they were; otherwise what the same demands give on
-// those that are.
-Blueprint Running::plan_for(const Conditions& conditions, const std::string& serving) {
-  const bool whole = std::all_of(plan_.devices.begin(), plan_.devices.end(), [&](const DeviceInfo& device) {
-    return !uses(plan_, device.name) ||
-           (conditions.machines.contains(device.name) && !conditions.slowness.contains(device.name));
-  });
-  if (whole) {
-    Blueprint blueprint = make_blueprint(model_, model_hash_, plan_);
-    blueprint.gain = 1;  // as it was asked for
-    made_[blueprint.name] = plan_;
-    return blueprint;
-  }
-  const Benchmark benchmark = load_benchmark(directory_);
-  DeviceChanges changes{.slowness = conditions.slowness};
-  for (const DeviceInfo& device : benchmark.devices) {
-    if (!conditions.machines.contains(device.name)) changes.gone.insert(device.name);
-  }
-  PlanArguments arguments = arguments_of(plan_);
-  arguments.time_limit = kReplanTimeLimit;
-  for (std::string& file : arguments.wire.calibration) file = (directory_ / file).string();
-  Planning planning(model_, benchmark, plan_.source, arguments, changes);
-  const Plan plan = planning.find(1).front();
-  Blueprint blueprint = make_blueprint(model_, model_hash_, plan);
-  // What counts as slow is told by what a machine takes when it is not.
-  for (HeadStage& stage : blueprint.stages) {
-    for (HeadReplica& replica : stage.replicas) {
-      const auto slow = conditions.slowness.find(replica.worker);
-      if (slow != conditions.slowness.end()) replica.expected_seconds /= slow->second;
-    }
-  }
-  const auto known = made_.find(serving);
-  if (known != made_.end()) blueprint.gain = planning.gain(plan, known->second);
-  made_[blueprint.name] = plan;
-  return blueprint;
 }
 
 void Running::save() {

@@ -1,6 +1,7 @@
 // A pipeline that serves: workers, supervisor and HTTP front end together.
 #pragma once
 
+#include "cli/replanning.h"
 #include "cli/steps.h"
 #include "cluster/batcher.h"
 #include "cluster/supervisor.h"
@@ -37,15 +38,11 @@ class Running {
 
  private:
   std::string find(const std::string& machine) const;
-  Blueprint plan_for(const Conditions& conditions, const std::string& serving);
   void save();
 
-  const std::filesystem::path directory_;
-  const SlicedModel& model_;
   const Plan& plan_;
-  const std::string model_hash_;
   std::map<std::string, std::string> addresses_;  // of machines whose workers run elsewhere
-  std::map<std::string, Plan> made_;  // by name of blueprint; used by the supervisor's thread alone
+  Replanning replanning_;                         // used by the supervisor's thread alone
 
   std::mutex record_mutex_;
   DeploymentRecord record_;  // guarded by record_mutex_; without a port until it serves

@@ -71,15 +71,23 @@ std::vector<std::string> assign_files(const std::vector<Signature::End>& ends,
 
 }  // namespace
 
-std::vector<Tensor> load_inputs(const Signature& signature, const std::vector<std::string>& arguments) {
-  const std::vector<std::string> files = assign_files(signature.inputs, arguments, true, "input");
-  std::vector<Tensor> inputs;
+std::vector<std::string> input_files(const Signature& signature, const std::vector<std::string>& arguments) {
+  std::vector<std::string> files = assign_files(signature.inputs, arguments, true, "input");
   for (std::size_t i = 0; i < files.size(); ++i) {
     const Signature::End& input = signature.inputs[i];
     if (files[i].empty()) {
       fail(ErrorCode::invalid_argument, "no file was given for input '{}' {}", input.name,
            to_string(input.type));
     }
+  }
+  return files;
+}
+
+std::vector<Tensor> load_inputs(const Signature& signature, const std::vector<std::string>& arguments) {
+  const std::vector<std::string> files = input_files(signature, arguments);
+  std::vector<Tensor> inputs;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const Signature::End& input = signature.inputs[i];
     const Tensor tensor = load_npy(files[i]);
     try {
       inputs.push_back(convert(tensor, input.type.dtype));

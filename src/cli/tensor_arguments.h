@@ -9,9 +9,11 @@
 
 namespace lamina::cli {
 
-// Loads .npy files given as FILE (in the model's order) or NAME=FILE into the order of the signature,
-// converted to the dtypes the model takes. Error(invalid_argument) names what is missing, unknown or given
-// twice.
+// Files given as FILE (in the model's order) or NAME=FILE, in the order of the signature.
+// Error(invalid_argument) names what is missing, unknown or given twice.
+std::vector<std::string> input_files(const Signature& signature, const std::vector<std::string>& arguments);
+
+// Loads .npy files given so, converted to the dtypes the model takes. Errors as of input_files().
 std::vector<Tensor> load_inputs(const Signature& signature, const std::vector<std::string>& arguments);
 
 // Writes outputs to the files given as FILE or NAME=FILE. With one FILE and several outputs, each goes to

@@ -31,9 +31,10 @@ std::uint64_t Dispatcher::predict(std::vector<Tensor> inputs, Deadline deadline,
                                   const Orchestrator::Callback& done) {
   std::uint64_t number = 0;
   try {
-    check_inputs(signature_, inputs);
+    const std::int64_t rows = check_inputs(signature_, inputs);
     {
       const std::lock_guard lock(mutex_);
+      rows_.note(static_cast<double>(rows), Clock::now());
       if (refusal_) throw Error(*refusal_);
     }
     number = requests_.add(std::move(inputs), deadline, done).number;
@@ -117,6 +118,11 @@ void Dispatcher::refuse(const Error& error) {
     refusal_ = error;
   }
   requests_.fail_all(error);
+}
+
+double Dispatcher::rows_per_second() const {
+  const std::lock_guard lock(mutex_);
+  return rows_.most(Clock::now());
 }
 
 bool Dispatcher::is_refusing() const {

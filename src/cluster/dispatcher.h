@@ -2,6 +2,7 @@
 // the next.
 #pragma once
 
+#include "base/rate_meter.h"
 #include "cluster/generation.h"
 #include "cluster/orchestrator.h"
 #include "cluster/request_table.h"
@@ -61,6 +62,8 @@ class Dispatcher {
   // How many requests were sent more than once.
   std::uint64_t resent() const { return resent_; }
   void count(PipelineStatus& status) const { requests_.count(status); }
+  // The rows a second that were asked for in the busiest five seconds of the last minute.
+  double rows_per_second() const;
 
  private:
   void send(const std::vector<std::uint64_t>& numbers);
@@ -77,6 +80,7 @@ class Dispatcher {
   // All below is guarded by mutex_.
   std::shared_ptr<Generation> serving_;  // none while nothing serves
   std::optional<Error> refusal_;
+  RateMeter rows_;
 };
 
 }  // namespace lamina

@@ -72,9 +72,16 @@ class Supervisor::Implementation {
 
   void start(const Blueprint& first) {
     watch_machines();
-    std::shared_ptr<Generation> generation = make(first);
-    generation->start();
-    install(first, std::move(generation));
+    if (!machines_->wait_for(machines_of(first))) spdlog::warn("not all machines of the plan answer");
+    try {
+      install_started(first);
+    } catch (const Error& error) {
+      // A connection may fail once for no reason; a machine that is gone stays so.
+      if (error.code() != ErrorCode::unavailable) throw;
+      spdlog::warn("trying once more: {}", error.what());
+      std::this_thread::sleep_for(kBetweenAttempts);
+      install_started(first);
+    }
     considered_ = {machines_->present(), {}};
     thread_ = std::thread([this] { run(); });
   }
@@ -139,6 +146,12 @@ class Supervisor::Implementation {
     machines_->wait_for_first_look();
   }
 
+  void install_started(const Blueprint& first) {
+    std::shared_ptr<Generation> generation = make(first);
+    generation->start();
+    install(first, std::move(generation));
+  }
+
   void note_change() {
     const std::lock_guard lock(mutex_);
     changed_ = true;
@@ -188,7 +201,7 @@ class Supervisor::Implementation {
 
   // When to look again though nothing happened. Called with the lock.
   Clock::time_point next_turn(Clock::time_point now) const {
-    const Clock::time_point next = machines_->next_change(now).value_or(now + kIdle);
+    const Clock::time_point next = machines_->next_change().value_or(now + kIdle);
     if (serving_ != 0) return next;
     if (!planless_) return std::min(next, now + kBetweenAttempts);
     return dispatcher_.is_refusing() ? next : std::min(next, *no_plan_since_ + options_.patience);
@@ -226,7 +239,7 @@ class Supervisor::Implementation {
       if (!blueprint_.stages.empty() && includes(conditions.machines, used)) {
         blueprint = blueprint_;
       } else {
-        blueprint = options_.plan(conditions, "");
+        blueprint = plan_after_loss(conditions);
         considered_ = conditions;
       }
     } catch (const Error& error) {
@@ -244,6 +257,17 @@ class Supervisor::Implementation {
     changed_ = true;  // another plan may be better by now
   }
 
+  Blueprint plan_after_loss(const Conditions& conditions) {
+    makeshift_ = false;
+    if (options_.stopgap && !blueprint_.stages.empty()) {
+      if (std::optional<Blueprint> soonest = options_.stopgap(conditions, blueprint_.name)) {
+        makeshift_ = true;
+        return std::move(*soonest);
+      }
+    }
+    return options_.plan(conditions, "");
+  }
+
   void note_lost(const std::set<std::string>& used) {
     const std::set<std::string> absent = machines_->absent();
     std::set<std::string> lost;
@@ -256,7 +280,8 @@ class Supervisor::Implementation {
 
   void wait_for_machines(const Error& error) {
     planless_ = true;
-    const std::string what = fmt::format("no plan fits the machines that are left: {}{}", error.what(), refusal_);
+    const std::string what =
+        fmt::format("no plan fits the machines that are left: {}{}", error.what(), refusal_);
     if (!no_plan_since_) {
       no_plan_since_ = Clock::now();
       spdlog::error("{}", what);
@@ -391,9 +416,11 @@ class Supervisor::Implementation {
   // Another plan may be better now: the new stages are loaded beside the old ones, then requests go there.
   void improve() {
     const Conditions conditions = machines_->conditions();
-    if (conditions == considered_) return;
+    if (conditions == considered_ && !makeshift_) return;
     const bool same_machines = conditions.machines == considered_.machines;
-    const std::string reason = describe_change(considered_, conditions);
+    const std::string reason = conditions == considered_ ? "the last plan was the soonest to load"
+                                                         : describe_change(considered_, conditions);
+    makeshift_ = false;
     const auto when = std::chrono::system_clock::now();
     considered_ = conditions;
     Blueprint blueprint;
@@ -410,12 +437,13 @@ class Supervisor::Implementation {
       return;
     }
     const std::uint64_t resent = dispatcher_.resent();
-    const std::shared_ptr<Generation> old = dispatcher_.serving();
+    std::shared_ptr<Generation> old = dispatcher_.serving();
     if (!try_out(blueprint, Room::beside)) return;
     const Deadline deadline(kDrainLimit);
     while (dispatcher_.count_with(old->pipeline()) > 0 && !deadline.passed() && old->ready())
       std::this_thread::sleep_for(kDrainPoll);
     dispatcher_.send_all();
+    old.reset();  // it would take the end of its stages for a loss
     history_.add_change(when, reason, resent, dispatcher_.resent());
     spdlog::info("another plan serves, since {}", reason);
     tidy(conditions.machines);
@@ -429,8 +457,9 @@ class Supervisor::Implementation {
   // Of the thread that keeps a plan running alone.
   Conditions considered_;  // that a plan was last made for
   std::optional<Clock::time_point> no_plan_since_;
-  bool planless_ = false;  // no plan fitted when it was last asked for
-  std::string refusal_;    // why a machine is left out that is there, for who asks why no plan fits
+  bool makeshift_ = false;  // what serves was chosen since it was loaded soonest
+  bool planless_ = false;   // no plan fitted when it was last asked for
+  std::string refusal_;     // why a machine is left out that is there, for who asks why no plan fits
   std::uint64_t next_pipeline_;
 
   mutable std::mutex mutex_;
@@ -462,6 +491,8 @@ void Supervisor::start() { implementation_->start(); }
 bool Supervisor::wait_until_serving(std::chrono::milliseconds limit) const {
   return implementation_->dispatcher().wait_until_serving(limit);
 }
+
+double Supervisor::rows_per_second() const { return implementation_->dispatcher().rows_per_second(); }
 
 void Supervisor::unload() { implementation_->unload(); }
 

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -39,6 +40,9 @@ struct SupervisorOptions {
   // The best plan for the machines. Its gain is against the one of the name `serving`, if any. An Error where
   // none fits.
   std::function<Blueprint(const Conditions&, const std::string& serving)> plan;
+  // What serves soonest on the machines in place of the plan of the name `lost`, which used others too: it
+  // serves until a better plan is loaded beside it. Nothing where that can't be had; not asked where not set.
+  std::function<std::optional<Blueprint>(const Conditions&, const std::string& lost)> stopgap = {};
   // What counts as slow. The plan is changed for it only where that saves clearly.
   StragglerOptions stragglers = {};
   // While no plan fits, requests wait so long for a machine; later ones are refused at once.
@@ -65,6 +69,8 @@ class Supervisor : public Orchestrator {
   void start();
   // Whether requests are served, waiting for it at most `limit`.
   bool wait_until_serving(std::chrono::milliseconds limit) const;
+  // What was asked for in the busiest five seconds of the last minute.
+  double rows_per_second() const;
   // Ends watching and takes the stages from the workers.
   void unload();
 

@@ -299,21 +299,21 @@ double device_seconds(const PlacementProblem& problem, const Placement& placemen
   return seconds;
 }
 
+double load_seconds(const PlacementProblem& problem, std::size_t device, const PieceCost& cost) {
+  if (!std::isfinite(cost.seconds)) return cost.seconds;
+  if (device == problem.source || cost.weight_bytes == 0) return cost.load;
+  return cost.load + static_cast<double>(cost.weight_bytes) / problem.links[problem.source][device].bandwidth;
+}
+
 double load_seconds(const PlacementProblem& problem, const Placement& placement) {
-  double seconds = 0;
+  std::vector<double> seconds(problem.devices.size(), 0);
   for (const PlacedStage& stage : placement.stages) {
     for (const Replica& replica : stage.replicas) {
-      std::uint64_t weights = 0;
-      for (const PieceCost* cost : costs_of(problem, stage, replica.device)) {
-        weights += cost->weight_bytes;
-        seconds += cost->load;
-      }
-      const LinkCost& link = problem.links[problem.source][replica.device];
-      if (replica.device != problem.source && weights > 0)
-        seconds += static_cast<double>(weights) / link.bandwidth;
+      for (const PieceCost* cost : costs_of(problem, stage, replica.device))
+        seconds[replica.device] += load_seconds(problem, replica.device, *cost);
     }
   }
-  return seconds;
+  return *std::max_element(seconds.begin(), seconds.end());
 }
 
 bool is_feasible(const PlacementProblem& problem, const Placement& placement) {

@@ -241,9 +241,11 @@ std::vector<std::uint64_t> memory_of_devices(const PlacementProblem& problem, co
 // Of a request's time, what passes on the device: its pieces and waking, by its share of requests.
 double device_seconds(const PlacementProblem& problem, const Placement& placement, std::size_t device);
 
-// How long it takes until the placement can serve where no machine has anything of it: one stage after
-// another gets its weights from the source and is made ready, as the head does it.
+// How long it takes until the placement can serve where no machine has anything of it: all machines at once,
+// each gets the weights of one stage after another from the source and makes it ready, as the head does it.
 double load_seconds(const PlacementProblem& problem, const Placement& placement);
+// The same of one piece or branch on its device. Infinite where it can't run there.
+double load_seconds(const PlacementProblem& problem, std::size_t device, const PieceCost& cost);
 
 // Whether every device's memory suffices, every piece can run where it is, and all required devices are used.
 bool is_feasible(const PlacementProblem& problem, const Placement& placement);

@@ -14,11 +14,14 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -117,9 +120,15 @@ class Recovery : public testing::Test {
     options.plan = [this](const Conditions& conditions, const std::string& serving) {
       return plan(conditions, serving);
     };
+    if (with_stopgaps_) {
+      options.stopgap = [this](const Conditions& conditions, const std::string& lost) {
+        return stopgap(conditions, lost);
+      };
+    }
     options.stragglers = stragglers_;
     const std::set<std::string> all(options.machines.begin(), options.machines.end());
     supervisor_ = std::make_unique<Supervisor>(signature_of(graph_), options);
+    before_start_();
     supervisor_->start(plan({all}, ""));
   }
 
@@ -144,20 +153,36 @@ class Recovery : public testing::Test {
     std::vector<std::string> order(conditions.machines.begin(), conditions.machines.end());
     std::erase_if(order, [&](const std::string& name) { return conditions.slowness.contains(name); });
     if (order.empty()) order.assign(conditions.machines.begin(), conditions.machines.end());
+    order.resize(std::min(order.size(), kSteps));
+    Blueprint blueprint = on(order);
+    if (!serving.empty() && serving != blueprint.name) blueprint.gain = gain_;
+    return blueprint;
+  }
+
+  // So many stages, one after another on these machines.
+  Blueprint on(const std::vector<std::string>& order) const {
     const std::vector<Cut> cuts = find_cuts(graph_);
-    const std::size_t count = std::min(order.size(), kSteps);
     Blueprint blueprint;
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < order.size(); ++i) {
       HeadStage stage;
       stage.name = "part" + std::to_string(i);
       stage.replicas.push_back({order[i], "", 1, expected_seconds_});
-      stage.graph = extract_stage(graph_, cuts, i * kSteps / count, (i + 1) * kSteps / count);
+      stage.graph = extract_stage(graph_, cuts, i * kSteps / order.size(), (i + 1) * kSteps / order.size());
       for (const Weight& weight : stage.graph.weights()) stage.hashes.push_back(content_hash(weight.data));
       blueprint.name += order[i] + " ";
       blueprint.stages.push_back(std::move(stage));
     }
-    if (!serving.empty() && serving != blueprint.name) blueprint.gain = gain_;
     return blueprint;
+  }
+
+  // The same stages, those of machines that are gone on the first of the others.
+  std::optional<Blueprint> stopgap(const Conditions& conditions, const std::string& lost) const {
+    std::istringstream names(lost);
+    std::vector<std::string> order(std::istream_iterator<std::string>(names), {});
+    for (std::string& name : order) {
+      if (!conditions.machines.contains(name)) name = *conditions.machines.begin();
+    }
+    return on(order);
   }
 
   void kill(std::size_t i) {
@@ -234,6 +259,8 @@ class Recovery : public testing::Test {
   double expected_seconds_ = 0;  // of each stage; 0: not known
   StragglerOptions stragglers_ = {.factor = 3, .runs = 4, .span = milliseconds(0), .pause = kLimit};
   double gain_ = 0.5;
+  bool with_stopgaps_ = false;
+  std::function<void()> before_start_ = [] {};
   TemporaryDirectory directory_;
   std::vector<std::string> classes_;
   Graph graph_;
@@ -252,6 +279,20 @@ TEST_F(Recovery, WithoutFaultsItAnswersAndNothingIsSentTwice) {
   EXPECT_EQ(status.recovery->recoveries, 0U);
   EXPECT_EQ(status.recovery->requests_resent, 0U);
   EXPECT_TRUE(serves_on(status, 3));
+}
+
+TEST_F(Recovery, AMachineThatAnswersLateIsWaitedForAtTheStart) {
+  std::future<void> late;
+  before_start_ = [&] {
+    kill(1);
+    late = std::async(std::launch::async, [this] {
+      std::this_thread::sleep_for(milliseconds(400));  // longer than the strikes of its first look
+      revive(1);
+    });
+  };
+  start(3);
+  EXPECT_TRUE(serves_on(supervisor_->status(), 3));
+  under_load([] {});
 }
 
 TEST_F(Recovery, AMachineThatDiesIsDoneWithoutAndNoRequestIsLost) {
@@ -326,6 +367,48 @@ TEST_F(Recovery, WhereNoPlanFitsRequestsAreRefusedUntilAMachineReturns) {
   revive(1);
   wait_for_stages(2);
   expect_answer(send(1));
+}
+
+TEST_F(Recovery, AfterAStopgapABetterPlanIsLoaded) {
+  with_stopgaps_ = true;
+  start(3, "Brief");
+  under_load([&] { kill(1); });
+  wait_for_stages(2);
+  wait_until([](const PipelineStatus& status) { return status.recovery->replans == 1; }, "planned anew");
+  under_load([] {});
+  const PipelineStatus status = supervisor_->status();
+  EXPECT_EQ(status.recovery->recoveries, 1U);
+  EXPECT_EQ(status.requests_failed, 0U);
+}
+
+TEST_F(Recovery, AStopgapKeepsWhatIsLoadedAndStaysWhereNoPlanIsClearlyBetter) {
+  with_stopgaps_ = true;
+  gain_ = 0.1;
+  start(3, "Brief");
+  const int plans = plans_;
+  const int on_first = machines_[0].engine->compiled;
+  const int on_last = machines_[2].engine->compiled;
+  under_load([&] { kill(1); });
+  wait_until([&](const PipelineStatus&) { return plans_ > plans; }, "looked for a better plan");
+  under_load([] {});
+  const PipelineStatus status = supervisor_->status();
+  EXPECT_TRUE(serves_on(status, 3));
+  EXPECT_EQ(status.stages[1].worker, "m0");
+  EXPECT_EQ(status.recovery->replans, 0U);
+  EXPECT_EQ(machines_[0].engine->compiled, on_first + 1);
+  EXPECT_EQ(machines_[2].engine->compiled, on_last) << "what it had was loaded anew";
+  EXPECT_EQ(plans_, plans + 1) << "what was considered is considered again";
+}
+
+TEST_F(Recovery, AStopgapThatIsLostInTurnIsRecoveredFrom) {
+  with_stopgaps_ = true;
+  gain_ = 0.1;
+  start(4, "Brief");
+  under_load([&] { kill(1); });
+  under_load([&] { kill(0); });
+  under_load([&] { kill(3); });
+  EXPECT_EQ(supervisor_->status().requests_failed, 0U);
+  EXPECT_EQ(supervisor_->status().stages.at(0).worker, "m2");
 }
 
 TEST_F(Recovery, ASecondLossDuringRecoveryIsRecoveredFromToo) {

@@ -12,8 +12,8 @@ namespace lamina {
 
 struct Demands {
   double deadline = std::numeric_limits<double>::infinity();  // seconds: latency at most
-  // Seconds between answers at most. Where it is given, every machine runs at most one stage (unless the
-  // fastest placement keeps it as it is).
+  // Seconds between answers at most. Where it is given, every machine runs at most one stage, unless one of
+  // the fastest placements keeps it as it is (plan/fastest_at_rate.h).
   double period = std::numeric_limits<double>::infinity();
   std::size_t replicas = 1;                               // of a stage, at most; only for a period
   Clock::duration time_limit = std::chrono::seconds(10);  // of planning

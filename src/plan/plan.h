@@ -62,7 +62,7 @@ struct PlanDemands {
   bool branches = true;
   std::string wire = "f32";
   double wire_tolerance = 0;
-  std::vector<std::string> calibration = {};  // paths of .npy files
+  std::vector<std::string> calibration = {};  // paths of .npy files, by input of the model
 };
 
 struct Plan {

@@ -3,6 +3,9 @@
 #include "base/error.h"
 #include "base/text.h"
 
+#include <algorithm>
+#include <set>
+#include <string>
 #include <vector>
 
 namespace lamina {
@@ -23,31 +26,51 @@ std::string format_wires(const Plan& plan) {
                             100 * *plan.wire_difference);
 }
 
+bool has_one_stage_a_machine(const Plan& plan) {
+  std::set<std::string> seen;
+  for (const PlannedStage& stage : plan.stages) {
+    for (const PlannedReplica& replica : stage.replicas) {
+      if (!seen.insert(replica.device).second) return false;
+    }
+  }
+  return true;
+}
+
+// Of which plans this one is the best. Those for a rate are looked for among some (plan/planner.h).
+std::string compared_plans(const Plan& plan) {
+  if (has_branches(plan)) return "plan of stages that follow each other on a machine";
+  const bool has_replicas = std::any_of(plan.stages.begin(), plan.stages.end(),
+                                        [](const PlannedStage& stage) { return stage.replicas.size() > 1; });
+  return has_replicas ? "plan of one stage a machine, shared by speed over the model,"
+                      : "plan of one stage a machine";
+}
+
 // How far from best the plan can be.
 std::string format_proof(const Plan& plan) {
+  const bool for_rate =
+      !plan.demands.min_rate.empty() && (has_branches(plan) || has_one_stage_a_machine(plan));
+  const std::string none = "no " + (for_rate ? compared_plans(plan) : std::string("plan"));
   const auto is_proven = [&](double figure) { return plan.lower_bound >= figure * (1 - 1e-9); };
   switch (plan.objective) {
     case Objective::latency:
       if (is_proven(plan.latency)) return "no plan is faster";
       return fmt::format("no plan is faster than {:.3f} ms", plan.lower_bound * 1e3);
     case Objective::throughput:
-      return fmt::format(
-          "no plan of {} carries more{}",
-          has_branches(plan) ? "stages that follow each other on a machine" : "one stage a machine",
-          is_proven(plan.period)
-              ? ""
-              : fmt::format(" than {:.4g} requests/s", requests_per_second(plan, plan.lower_bound)));
+      return fmt::format("no {} carries more{}", compared_plans(plan),
+                         is_proven(plan.period) ? ""
+                                                : fmt::format(" than {:.4g} requests/s",
+                                                              requests_per_second(plan, plan.lower_bound)));
     case Objective::memory: {
       const std::uint64_t most = most_memory_of(plan);
       if (is_proven(static_cast<double>(most)))
-        return fmt::format("at most {} on one machine, no plan needs less", format_bytes(most));
+        return fmt::format("at most {} on one machine, {} needs less", format_bytes(most), none);
       return fmt::format("at most {} on one machine, no plan needs less than {}", format_bytes(most),
                          format_bytes(static_cast<std::uint64_t>(plan.lower_bound)));
     }
     case Objective::devices: {
       const std::size_t machines = machines_of(plan);
       if (is_proven(static_cast<double>(machines)))
-        return fmt::format("{} machine{}, no plan needs fewer", machines, machines == 1 ? "" : "s");
+        return fmt::format("{} machine{}, {} needs fewer", machines, machines == 1 ? "" : "s", none);
       return fmt::format("{} machines, no plan needs fewer than {:.0f}", machines, plan.lower_bound);
     }
   }

@@ -5,6 +5,7 @@
 #include "plan/branch_cost.h"
 #include "plan/branch_rates.h"
 #include "plan/fewest_devices.h"
+#include "plan/from_fastest.h"
 #include "plan/highest_rate.h"
 #include "plan/least_latency_branches.h"
 #include "plan/least_memory.h"
@@ -24,6 +25,11 @@ namespace {
 // Placements looked at for one that keeps the time limits of devices.
 constexpr std::size_t kMostRanked = 5000;
 constexpr double kParetoStep = 0.02;
+// Parts of the planning time where no proof is needed.
+constexpr int kPartForFastest = 10;
+constexpr int kPartForOthers = 50;
+// Equal periods may be summed up in another order.
+constexpr double kRounding = 1e-12;
 // Of looking for branches, for a point between the ends of the front.
 constexpr Clock::duration kBranchTimeOfPoint = std::chrono::seconds(1);
 
@@ -89,16 +95,69 @@ PlannedPlacement find_best(const PlacementProblem& problem, const PlanningReques
   fail(ErrorCode::internal, "an objective that is none");
 }
 
-bool keeps(const PlacementProblem& problem, const Placement& placement,
-           const std::vector<TimeLimit>& limits) {
-  return std::all_of(limits.begin(), limits.end(), [&](const TimeLimit& limit) {
-    const double seconds = device_seconds(problem, placement, limit.device);
-    return seconds <= limit.seconds && seconds <= limit.share * placement.latency;
-  });
+// Placements for a rate have one stage a machine. Those that come to a machine again may carry more yet: they
+// are tried from the fastest on, for a part of the time.
+std::optional<Placement> find_one_that_carries_more(const PlacementProblem& problem,
+                                                    const PlanningRequest& request,
+                                                    const std::optional<PlannedPlacement>& pipeline) {
+  if (request.objective != Objective::throughput || !request.time_limits.empty()) return std::nullopt;
+  double period = pipeline ? pipeline->placement.period * (1 - kRounding)
+                           : std::nextafter(request.period, std::numeric_limits<double>::infinity());
+  std::optional<Placement> best;
+  try {
+    const PlannedPlacement fastest =
+        find_least_latency(problem, planner_options(request.time_limit / kPartForFastest));
+    const auto take_if_better = [&](const Placement& placement) {
+      if (placement.latency > request.deadline) return false;
+      if (placement.period < period) {
+        period = placement.period;
+        best = placement;
+      }
+      return true;
+    };
+    take_if_better(fastest.placement);
+    visit_from_fastest(problem, fastest, Deadline(request.time_limit / kPartForOthers), take_if_better);
+  } catch (const Error& error) {
+    if (!says_none_fits(error)) throw;
+  }
+  return best;
+}
+
+PlannedPlacement with_bound_of(Placement placement, const std::optional<PlannedPlacement>& pipeline) {
+  const double bound = pipeline ? std::min(pipeline->lower_bound, placement.period) : placement.period;
+  const bool proven = bound >= placement.period;
+  return {std::move(placement), bound, proven, 0};
+}
+
+// The best placement, or why there is none.
+struct Attempt {
+  std::optional<PlannedPlacement> best;
+  std::optional<Error> none;
+};
+
+Attempt try_best(const PlacementProblem& problem, const PlanningRequest& request) {
+  try {
+    return {find_best(problem, request), std::nullopt};
+  } catch (const Error& error) {
+    if (!says_none_fits(error)) throw;
+    return {std::nullopt, error};
+  }
+}
+
+PlannedPlacement find_best_of_all(const PlacementProblem& problem, const PlanningRequest& request) {
+  Attempt attempt = try_best(problem, request);
+  if (auto other = find_one_that_carries_more(problem, request, attempt.best))
+    return with_bound_of(std::move(*other), attempt.best);
+  if (attempt.none) throw Error(*attempt.none);
+  return std::move(*attempt.best);
 }
 
 RankedPlacements ranked(const PlacementProblem& problem, const PlanningRequest& request, Placement best) {
-  const auto solve = [request](const PlacementProblem& part) { return find_placement(part, request); };
+  const auto solve = [request](const PlacementProblem& part) -> std::optional<Placement> {
+    Attempt attempt = try_best(part, request);
+    if (attempt.none) return std::nullopt;
+    return std::move(attempt.best->placement);
+  };
   const bool by_rate = request.objective == Objective::throughput;
   const auto better = [by_rate](const Placement& a, const Placement& b) {
     if (by_rate && a.period != b.period) return a.period < b.period;
@@ -122,16 +181,21 @@ std::vector<PlannedPlacement> find_ranked(const PlacementProblem& problem, const
     PlannedPlacement fastest = find_best(problem, request);
     bound = fastest.lower_bound;
     if (has_branches(fastest.placement.stages)) found.push_back(std::move(fastest));
-    // Where branches are forced onto several machines nothing else may be left.
-    if (!found.empty() && !find_placement(problem, chains)) return found;
   }
-  const PlannedPlacement best = find_best(problem, chains);
+  // Where branches are forced onto several machines nothing else may be left.
+  const auto [first, none] = try_best(problem, chains);
+  const std::optional<PlannedPlacement> known = found.empty() ? first : std::optional(found.front());
+  if (auto other = find_one_that_carries_more(problem, chains, known))
+    found.insert(found.begin(), with_bound_of(std::move(*other), known));
+  if (none && found.empty()) throw Error(*none);
+  if (none) return found;
+  const PlannedPlacement& best = *first;
   RankedPlacements placements = ranked(problem, chains, best.placement);
   for (std::size_t rank = 0; rank < kMostRanked && found.size() < request.top; ++rank) {
     if (deadline.passed()) break;
     std::optional<Placement> next = placements.next();
     if (!next) break;
-    if (!keeps(problem, *next, request.time_limits)) continue;
+    if (!keeps_time_limits(problem, *next, request.time_limits)) continue;
     found.push_back({std::move(*next), std::min(best.lower_bound, bound), best.proven_best, best.labels});
   }
   if (found.empty()) {
@@ -147,6 +211,18 @@ std::vector<PlannedPlacement> find_ranked(const PlacementProblem& problem, const
 }
 
 }  // namespace
+
+bool keeps_time_limits(const PlacementProblem& problem, const Placement& placement,
+                       const std::vector<TimeLimit>& limits) {
+  return std::all_of(limits.begin(), limits.end(), [&](const TimeLimit& limit) {
+    const double seconds = device_seconds(problem, placement, limit.device);
+    return seconds <= limit.seconds && seconds <= limit.share * placement.latency;
+  });
+}
+
+bool says_none_fits(const Error& error) {
+  return error.code() == ErrorCode::out_of_memory || error.code() == ErrorCode::resource_exhausted;
+}
 
 bool can_rank(const PlanningRequest& request) {
   return request.replicas == 1 &&
@@ -166,16 +242,15 @@ std::vector<PlannedPlacement> find_placements(const PlacementProblem& problem,
          request.replicas, problem.devices.size());
   }
   if (request.top > 1 || !request.time_limits.empty()) return find_ranked(problem, request);
-  return {find_best(problem, request)};
+  return {find_best_of_all(problem, request)};
 }
 
 std::optional<Placement> find_placement(const PlacementProblem& problem, const PlanningRequest& request) {
   try {
-    return find_best(problem, request).placement;
+    return find_best_of_all(problem, request).placement;
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::out_of_memory || error.code() == ErrorCode::resource_exhausted)
-      return std::nullopt;
-    throw;
+    if (!says_none_fits(error)) throw;
+    return std::nullopt;
   }
 }
 

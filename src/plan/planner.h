@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "plan/least_latency.h"
 #include "plan/objective.h"
 
@@ -20,6 +21,9 @@ struct TimeLimit {
   double share = 1;
 };
 
+bool keeps_time_limits(const PlacementProblem& problem, const Placement& placement,
+                       const std::vector<TimeLimit>& limits);
+
 struct PlanningRequest {
   Objective objective = Objective::latency;
   double deadline = std::numeric_limits<double>::infinity();  // seconds: latency at most
@@ -34,14 +38,18 @@ struct PlanningRequest {
   Clock::duration branch_time = std::chrono::seconds(10);  // besides, of looking for branches at a rate
 };
 
+// Whether the planner found no placement that keeps what was asked for.
+bool says_none_fits(const Error& error);
+
 // Whether more than one placement can be asked for.
 bool can_rank(const PlanningRequest& request);
 
 // The best placements, best first; fewer than asked for where there are no more. `lower_bound` is of the
 // objective's figure: seconds of latency or period, bytes of the machine with most, machines.
 //
-// Where a rate counts (objective throughput, or a period), every machine runs at most one stage; otherwise a
-// machine may run several. Among equals of the objective's figure the one of least latency.
+// Where a rate counts (objective throughput, or a period), every machine runs at most one stage, but for some
+// that are tried from the fastest on (plan/fastest_at_rate.h); otherwise a machine may run several. Among
+// equals of the objective's figure the one of least latency.
 //
 // Throws Error(invalid_argument) for what can't be asked together, Error(out_of_memory) and
 // Error(resource_exhausted) that say which demand no placement meets.

@@ -1,5 +1,7 @@
 #include "plan/stage_graph.h"
 
+#include <numeric>
+
 namespace lamina {
 
 StageGraph::StageGraph(const StageCosts& costs, Stages listed, std::vector<std::uint32_t> chosen)
@@ -14,11 +16,10 @@ StageGraph::StageGraph(const StageCosts& costs, Stages listed, std::vector<std::
   std::partial_sum(begin_.begin(), begin_.end(), begin_.begin());
 }
 
-StageGraph::StageGraph(const StageCosts& costs, std::vector<Stage> listed)
-    : StageGraph(costs, std::make_shared<const std::vector<Stage>>(std::move(listed)), {}) {
-  chosen_.resize(listed_->size());
-  std::iota(chosen_.begin(), chosen_.end(), std::uint32_t{0});
-  *this = StageGraph(costs, listed_, std::move(chosen_));
+StageGraph StageGraph::of(const StageCosts& costs, std::vector<Stage> listed) {
+  std::vector<std::uint32_t> all(listed.size());
+  std::iota(all.begin(), all.end(), std::uint32_t{0});
+  return {costs, std::make_shared<const std::vector<Stage>>(std::move(listed)), std::move(all)};
 }
 
 }  // namespace lamina

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -31,7 +30,7 @@ class StageGraph {
   // Those of these indices into the list, which is ordered by first cut and kind; so are they.
   StageGraph(const StageCosts& costs, Stages listed, std::vector<std::uint32_t> chosen);
   // All of such a list.
-  StageGraph(const StageCosts& costs, std::vector<Stage> listed);
+  static StageGraph of(const StageCosts& costs, std::vector<Stage> listed);
 
   const StageCosts& costs() const { return *costs_; }
   bool is_listed() const { return listed_ != nullptr; }

@@ -91,14 +91,10 @@ class Proof {
     const double least = std::max(node.bound, bound.lower_bound());
     if (bound.lower_bound() >= known_) return std::nullopt;
     const StageGraph graph = *bound.without_hopeless(known_, kInfiniteStages);
-    StageBound narrowed(graph);
-    narrowed.solve(node.bundle.prices());
-    if (narrowed.lower_bound() >= known_) return std::nullopt;
-    if (graph.chosen().size() <= limits_.small_graph && search(narrowed, kSmallSearch)) return std::nullopt;
+    if (graph.chosen().size() <= limits_.small_graph && search(bound, kSmallSearch)) return std::nullopt;
     const std::optional<Branch> branch = undecided(node.bundle);
     if (!branch) {
-      if (!search(narrowed, {limits_.max_labels, limits_.max_labels}))
-        unsettled_ = std::min(unsettled_, least);
+      if (!search(bound, {limits_.max_labels, limits_.max_labels})) unsettled_ = std::min(unsettled_, least);
       return std::nullopt;
     }
     std::optional<Node> next;

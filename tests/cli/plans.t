@@ -11,9 +11,9 @@ Two machines of equal speed share the work, a slow one helps where replicas may:
   $ lamina configure cut a --objective throughput --dry-run | tail -1
   predicted latency 40.002 ms, at most 50 requests/s, for a batch of 1; no plan of one stage a machine carries more
   $ lamina configure cut a --objective throughput --replicas auto --dry-run | tail -1 | sed 's/.*at most/at most/'
-  at most 52.5 requests/s, for a batch of 1; no plan of one stage a machine carries more
+  at most 52.5 requests/s, for a batch of 1; no plan of one stage a machine, shared by speed over the model, carries more
   $ lamina configure cut a --objective devices --min-rate 40/s --dry-run | tail -1 | sed 's/.*; //'
-  2 machines, no plan needs fewer
+  2 machines, no plan of one stage a machine needs fewer
   $ lamina configure cut a --objective memory --dry-run | tail -1 | grep -c 'on one machine, no plan needs less$'
   1
 
@@ -87,6 +87,10 @@ Wire formats, whose cost in accuracy is measured on random values here:
   true
   $ lamina simulate cut --seconds 1 | grep -c 'answered, 0 refused, 0 failed'
   1
+  $ lamina configure cut a -c 'use={b}' --wire bf16 --calibration picture=in.npy >/dev/null
+  $ jq -r '.demands.calibration[]' cut/plan.json | sed "s:^$PWD/::"
+  in.npy
+  $ lamina bundle cut --plan cut/plan.json -o parcel >/dev/null && cmp in.npy parcel/calibration1.npy
   $ lamina configure cut a -c 'use={b}' --wire auto --wire-tolerance 0 | grep -c '^on the wire'
   1
   $ jq -c '[[.stages[].wire] + [.return_wire] | .[] | select(. != "f32" and . != "lz4")], .wire_difference' cut/plan.json

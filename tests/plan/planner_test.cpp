@@ -32,6 +32,14 @@ double count_devices(const PlacementProblem& problem, const Placement& placement
   return count;
 }
 
+// Of all placements, also those that come to a machine again.
+double shortest_period(const PlacementProblem& problem) {
+  double period = kInfinity;
+  for_every_placement(problem,
+                      [&](const Placement& placement) { period = std::min(period, placement.period); });
+  return period;
+}
+
 double least_latency(const PlacementProblem& problem) { return brute_force(problem).value_or(kInfinity); }
 
 // Memory and devices, with and without a deadline, against everything there is.
@@ -114,6 +122,76 @@ TEST(FewestDevices, EqualsBruteForceForARate) {
   EXPECT_GT(several, 50);
 }
 
+// Also against plans that come to a machine again, which are not looked for where a rate counts first of all.
+TEST(LeastLatencyAtARate, IsThatOfAllPlacementsThereAre) {
+  std::mt19937 random(26);
+  int again = 0;
+  int impossible = 0;
+  int bound = 0;
+  for (int i = 0; i < 1000; ++i) {
+    PlacementProblem problem = random_problem(random, {.max_devices = 3, .tightness = 1.5});
+    // Fast links: else no placement comes to a machine again.
+    if (i % 2 == 0) {
+      for (auto& links : problem.links) {
+        for (LinkCost& link : links) link = {1e-3, 1e6};
+      }
+    }
+    const double shortest = shortest_period(problem);
+    if (shortest == kInfinity) continue;
+    PlanningRequest request;
+    request.period = shortest * std::uniform_real_distribution<double>(0.95, 2)(random);
+    double best = kInfinity;
+    bool comes_again = false;
+    for_every_placement(problem, [&](const Placement& placement) {
+      if (placement.period > request.period || placement.latency >= best) return;
+      best = placement.latency;
+      std::set<std::size_t> devices;
+      for (const PlacedStage& stage : placement.stages) devices.insert(stage.replicas.front().device);
+      comes_again = devices.size() < placement.stages.size();
+    });
+    SCOPED_TRACE(i);
+    if (best == kInfinity) {
+      EXPECT_THROW(find_placements(problem, request), Error);
+      ++impossible;
+      continue;
+    }
+    const PlannedPlacement found = find_placements(problem, request).front();
+    EXPECT_NEAR(found.placement.latency, best, 1e-9 * best);
+    EXPECT_NEAR(found.lower_bound, best, 1e-9 * best);
+    EXPECT_LE(found.placement.period, request.period * (1 + 1e-9));
+    if (comes_again) ++again;
+    if (best > brute_force(problem).value_or(kInfinity) * (1 + 1e-9)) ++bound;
+  }
+  EXPECT_GT(again, 50);
+  EXPECT_GT(impossible, 20);
+  EXPECT_GT(bound, 100);
+}
+
+TEST(HighestRate, IsThatOfAllPlacementsWhereAllCanBeTried) {
+  std::mt19937 random(27);
+  int better = 0;
+  for (int i = 0; i < 500; ++i) {
+    PlacementProblem problem = random_problem(random, {.max_devices = 3, .max_pieces = 5, .tightness = 1.5});
+    for (auto& links : problem.links) {
+      for (LinkCost& link : links) link = {1e-3, 1e6};
+    }
+    const double shortest = shortest_period(problem);
+    if (shortest == kInfinity) continue;
+    double of_pipelines = kInfinity;
+    for_every_pipeline(problem, 1, [&](const Placement& placement) {
+      of_pipelines = std::min(of_pipelines, placement.period);
+    });
+    PlanningRequest request{.objective = Objective::throughput};
+    request.time_limit = std::chrono::seconds(500);  // of which a part is for those
+    const PlannedPlacement found = find_placements(problem, request).front();
+    SCOPED_TRACE(i);
+    EXPECT_NEAR(found.placement.period, shortest, 1e-9 * shortest);
+    EXPECT_LE(found.lower_bound, found.placement.period * (1 + 1e-9));
+    if (shortest < of_pipelines * 0.98) ++better;
+  }
+  EXPECT_GT(better, 20);
+}
+
 TEST(RankedPlacements, AreTheBestOnesInOrder) {
   std::mt19937 random(23);
   for (int i = 0; i < 200; ++i) {
@@ -130,7 +208,13 @@ TEST(RankedPlacements, AreTheBestOnesInOrder) {
       PlanningRequest request;
       request.objective = by_rate ? Objective::throughput : Objective::latency;
       request.top = 7;
-      const auto found = find_placements(problem, request);
+      auto found = find_placements(problem, request);
+      // One that comes to a machine again goes first where it carries more.
+      if (by_rate && found.front().placement.period < truth.front() * (1 - 1e-7)) {
+        EXPECT_GE(found.front().placement.period, shortest_period(problem) * (1 - 1e-9));
+        found.erase(found.begin());
+        if (found.size() == 6 && truth.size() > 6) truth.resize(6);
+      }
       ASSERT_EQ(found.size(), std::min<std::size_t>(7, truth.size())) << "case " << i;
       for (std::size_t rank = 0; rank < found.size(); ++rank) {
         const Placement& placement = found[rank].placement;
@@ -192,7 +276,8 @@ TEST(Requirements, MachinesToUseAndBytesOnLinksAreKept) {
     }
     if (period != kInfinity) {
       const auto found = find_placements(problem, {.objective = Objective::throughput}).front();
-      EXPECT_NEAR(found.placement.period / period, 1, 1e-8) << "case " << i;
+      EXPECT_LE(found.placement.period, period * (1 + 1e-8)) << "case " << i;
+      EXPECT_GE(found.placement.period, shortest_period(problem) * (1 - 1e-8)) << "case " << i;
     }
     if (truth > free * 1.001) ++changed;
   }

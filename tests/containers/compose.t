@@ -73,14 +73,14 @@ It serves, and says so when it does; the image comes out of the bundle:
   farm port 8123 desk Up * (glob)
   farm port 8123 head Up * (glob)
   farm port 8123 pi Up * (glob)
-  $ docker exec farm_head_1 /usr/bin/lamina health
+  $ docker exec "$(container farm head)" /usr/bin/lamina health
   ready
 
 With the limits of the plan's devices, and no more rights than needed:
 
-  $ docker inspect farm_pi_1 --format '{{.HostConfig.NanoCpus}} {{.HostConfig.Memory}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.Config.User}}'
+  $ docker inspect "$(container farm pi)" --format '{{.HostConfig.NanoCpus}} {{.HostConfig.Memory}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.Config.User}}'
   1000000000 536870912 true [ALL] [no-new-privileges:true] 65532:65532
-  $ cat "/proc/$(docker inspect farm_head_1 --format '{{.State.Pid}}')/status" | grep -E '^(Uid|CapEff|NoNewPrivs)'
+  $ cat "/proc/$(docker inspect "$(container farm head)" --format '{{.State.Pid}}')/status" | grep -E '^(Uid|CapEff|NoNewPrivs)'
   Uid:	65532	65532	65532	65532 (esc)
   CapEff:	0000000000000000
   NoNewPrivs:	1
@@ -186,20 +186,20 @@ With certificates nobody is heard who has none, inside and outside:
   $ curl -s --cacert sealed/secrets/authority.pem --cert sealed/secrets/client.pem --key sealed/secrets/client.key \
   >   --data-binary @in.npy https://localhost:8765/input -o served.npy && "$PYTHON" "$CASES/../cli/same.py" served.npy keras.npy
   same
-  $ docker inspect sealed_pi_1 --format '{{range .Mounts}}{{.Destination}} {{end}}' | tr ' ' '\n' | grep secrets | sort
+  $ docker inspect "$(container sealed pi)" --format '{{range .Mounts}}{{.Destination}} {{end}}' | tr ' ' '\n' | grep secrets | sort
   /secrets/authority.pem
   /secrets/revoked.pem
   /secrets/worker.key
   /secrets/worker.pem
-  $ ls "/proc/$(docker inspect sealed_head_1 --format '{{.State.Pid}}')/root/bundle/secrets"
-  $ docker exec sealed_head_1 /usr/bin/lamina health --tls
+  $ ls "/proc/$(docker inspect "$(container sealed head)" --format '{{.State.Pid}}')/root/bundle/secrets"
+  $ docker exec "$(container sealed head)" /usr/bin/lamina health --tls
   ready
 
 Also a client whose certificate was taken back is not:
 
   $ lamina cert sealed/secrets --revoke client
   sealed/secrets/revoked.pem: give it to every machine that should heed it, beside authority.pem
-  $ docker restart -t 5 sealed_head_1 >/dev/null
+  $ docker restart -t 5 "$(container sealed head)" >/dev/null
   $ for i in $(seq 100); do curl -sfk https://localhost:8765/health/ready && break; sleep 0.1; done
   ready
   $ curl -s --cacert sealed/secrets/authority.pem --cert sealed/secrets/client.pem --key sealed/secrets/client.key \
@@ -235,7 +235,7 @@ With tokens, who shows none is not heard; they stand in no other file of the bun
   413
   $ for i in 1 2 3 4 5 6; do ask correct-horse-battery-staple localhost:8300/classes; done | sort -u | tail -1
   429
-  $ docker inspect known_head_1 | grep -c horse
+  $ docker inspect "$(container known head)" | grep -c horse
   0
   [1]
 
@@ -258,13 +258,13 @@ A worker that is gone for good is done without, as long as the others have room:
   $ lamina bundle free -o spare >/dev/null
   $ lamina deploy spare --target compose
   deployment spare serves on port 8765; end it with 'lamina clean spare'
-  $ docker stop -t 1 spare_desk_1 >/dev/null
+  $ docker stop -t 1 "$(container spare desk)" >/dev/null
   $ for i in $(seq 100); do [ "$(curl -s localhost:8765/status | jq -c '[.ready, .recovery.state, .recovery.lost]')" = '[true,"serving",["desk"]]' ] && break; sleep 0.1; done
-  $ curl -s localhost:8765/status | jq -c '[.ready, [.stages[].worker], .recovery.recoveries, .recovery.last[0].lost]'
+  $ curl -s localhost:8765/status | jq -c '[.ready, ([.stages[].worker] | unique), .recovery.recoveries, .recovery.last[0].lost]'
   [true,["pi"],1,["desk"]]
   $ curl -s --data-binary @in.npy localhost:8765/input -o served.npy && "$PYTHON" "$CASES/../cli/same.py" served.npy keras.npy
   same
-  $ docker start spare_desk_1 >/dev/null
+  $ docker start "$(container spare desk)" >/dev/null
   $ for i in $(seq 200); do [ "$(curl -s localhost:8765/status | jq -c '[.stages[].worker]')" = '["pi","desk"]' ] && break; sleep 0.1; done
   $ curl -s --data-binary @in.npy localhost:8765/input -o served.npy && "$PYTHON" "$CASES/../cli/same.py" served.npy keras.npy
   same

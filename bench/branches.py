@@ -44,8 +44,7 @@ def main() -> None:
         whole = scratch / "model"
         command(LAMINA, "slice", folder / "model.keras", "-o", whole)
         devices = scratch / "devices.toml"
-        devices.write_text("".join(f'[[device]]\nname = "{name}"\naddress = "{machines.address(name)}"\ncpus = {options.cpus}\n'
-                                   for name in names))
+        machines.describe(devices)
         command(LAMINA, "benchmark", whole, "--insecure", "--devices", devices, "-r", options.repeats, "-l", 20)
         plans = {}
         for kind, words in KINDS.items():

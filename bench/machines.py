@@ -93,6 +93,11 @@ class Machines(contextlib.AbstractContextManager):
     def address(self, name: str) -> str:
         return f"{self.addresses[name]}:{PORT}"
 
+    def describe(self, path: pathlib.Path) -> None:
+        """Writes them as `lamina benchmark --devices` wants them."""
+        path.write_text("".join(f'[[device]]\nname = "{machine.name}"\naddress = "{self.address(machine.name)}"\ncpus = {machine.cpus}\n'
+                                for machine in self.machines))
+
     def inside(self, name: str) -> list[str]:
         """Words before a command that is to run on a machine's network (not under its share of the processors)."""
         return ["ip", "netns", "exec", f"{self.mark}-{list(self.addresses).index(name)}"]

@@ -95,8 +95,7 @@ def main() -> None:
         whole = scratch / "model"
         command(LAMINA, "slice", folder / "model.keras", "-o", whole)
         devices = scratch / "devices.toml"
-        devices.write_text("".join(f'[[device]]\nname = "{name}"\naddress = "{machines.address(name)}"\ncpus = {options.cpus}\n'
-                                   for name in NAMES))
+        machines.describe(devices)
         command(LAMINA, "benchmark", whole, "--insecure", "--devices", devices, "-l", 20)
         constraints = halves(json.loads((whole / "benchmark.json").read_text()))
         plans = {}

@@ -2,10 +2,10 @@
 """How long a pipeline of three local workers takes to answer again, and what its clients notice, under a steady load.
 
 For each fault a fresh deployment of the model, a third of the work on each worker. Prints a Markdown table: requests that failed,
-time from the fault to the next answer, longest wait of a request and how many medians that is, median before the fault, what the
-recovery itself took. Without --cpus each worker is bound to one processor: on a machine with two, of three workers two share one,
-and where the third is lost these alone may be too slow for 20 requests of ResNet50 a second. A share of all processors (--cpus,
-which needs root) leaves it to the kernel where each runs.
+time from the fault to the next answer, longest wait of a request and how many medians that is, the same and the median of the seconds
+before the fault (what the machine's other work costs), what the recovery itself took. Without --cpus each worker is bound to one
+processor: on a machine with two, of three workers two share one, and where the third is lost these alone may be too slow for 20
+requests of ResNet50 a second. A share of all processors (--cpus, which needs root) leaves it to the kernel where each runs.
 """
 import argparse
 import json
@@ -74,12 +74,13 @@ def measure(fault: str, directory: pathlib.Path, inputs: numpy.ndarray, answers:
                 deployment.signal("vm2", STOP)
             deployment.wait(lambda status: status["recovery"]["recoveries"] >= 1, 60, "recovered")
             recovered = deployment.status()["recovery"]["last_seconds"]
-            if fault == "join":
+            if fault in ("return", "join"):
                 keep_up(load)
                 time.sleep(settle)
                 moment = time.monotonic()
                 before = deployment.status()["recovery"]["replans"]
-                deployment.signal("vm2", CONTINUE)
+                # Ended, it is started again, and has nothing loaded.
+                deployment.signal("vm2", CONTINUE if fault == "return" else KILL)
                 deployment.wait(lambda status: status["recovery"]["replans"] > before, 60, "planned anew")
                 recovered = time.monotonic() - moment
             time.sleep(settle)
@@ -92,7 +93,7 @@ def measure(fault: str, directory: pathlib.Path, inputs: numpy.ndarray, answers:
     after = min((one.end for one in answered if one.right and one.begin > moment), default=float("nan"))
     touched = [one.seconds for one in answered if one.end > moment]
     median = statistics.median(calm)
-    return {"failed": sum(not one.right for one in answered), "next": after - moment, "slowest": max(touched),
+    return {"calm": max(calm) / median, "failed": sum(not one.right for one in answered), "next": after - moment, "slowest": max(touched),
             "medians": max(touched) / median, "median": median, "recovery": recovered}
 
 
@@ -103,8 +104,9 @@ def main() -> None:
     parser.add_argument("--cpus", type=float, default=0, help="share of all processors of each worker; 0: one processor")
     parser.add_argument("--precision", default="f32", choices=TOLERANCE)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--settle", type=float, default=5, help="seconds before and after each fault")
-    parser.add_argument("--faults", nargs="+", default=["kill", "stop", "join"], choices=["kill", "stop", "join"])
+    parser.add_argument("--settle", type=float, default=8, help="seconds before and after each fault")
+    parser.add_argument("--faults", nargs="+", default=["kill", "stop", "return", "join"], choices=["kill", "stop", "return", "join"],
+                        help="kill -9, SIGSTOP; after either it comes back: SIGCONT, or as a new process that has nothing loaded")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         directory = pathlib.Path(scratch)
@@ -112,11 +114,11 @@ def main() -> None:
         spread_out(directory / "cut", LAMINA, places)
         share = f", each {options.cpus:g} processors" if options.cpus > 0 else ""
         print(f"{options.model}, {options.precision}, {options.rate:g} requests/s on three local workers{share}\n")
-        print("| fault | failed | until the next answer, s | slowest request, s | the same in medians | median before, s | recovery, s |")
-        print("| --- | --- | --- | --- | --- | --- | --- |")
+        print("| fault | failed | until the next answer, s | slowest request, s | the same in medians | slowest before, in medians | median before, s | recovery, s |")
+        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
         for fault in options.faults:
             rounds = [measure(fault, directory, inputs, answers, options.rate, options.settle, options.precision) for _ in range(options.rounds)]
-            columns = [spread([one[key] for one in rounds]) for key in ("next", "slowest", "medians", "median", "recovery")]
+            columns = [spread([one[key] for one in rounds]) for key in ("next", "slowest", "medians", "calm", "median", "recovery")]
             print(f"| {fault} | {sum(one['failed'] for one in rounds)} | {' | '.join(columns)} |", flush=True)
 
 

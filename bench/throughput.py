@@ -2,8 +2,9 @@
 """Requests a second of a pipeline on one, two and three equal machines, many requests under way at once.
 
 Machines are those of bench/machines.py; requests come from this host over HTTP, on connections that stay open. Pipelines are
-deployed and asked in turns, each once a round. Prints Markdown tables: requests a second predicted and measured, the ratio to one
-machine of the same round; with --profile also where the time goes. Medians over rounds with quartiles.
+deployed and asked in turns, each once a round. Prints Markdown tables: requests a second predicted from the pieces and what runs taught,
+found when the plan was tried before it was chosen, and measured; the ratio to one machine of the same round; with --profile also
+where the time goes. Medians over rounds with quartiles.
 """
 import argparse
 import contextlib
@@ -35,6 +36,7 @@ REQUEST_SECONDS = 60
 class Pipeline:
     directory: pathlib.Path
     period: float  # seconds, predicted
+    tried: float  # the same, measured by `lamina configure`; nan where it did not run
     stages: list[dict]
 
 
@@ -76,20 +78,20 @@ def first_devices(benchmark: dict, count: int) -> dict:
     return fewer
 
 
-def configure(directory: pathlib.Path, benchmark: dict, options: argparse.Namespace, gateway: str) -> tuple[float, list[dict]]:
-    """Plans and returns the predicted period and stages."""
+def configure(directory: pathlib.Path, benchmark: dict, options: argparse.Namespace, gateway: str) -> Pipeline:
     if not options.forced:
         print(command(LAMINA, "configure", directory, NAMES[0], "--objective", "throughput", "--replicas", options.replicas,
-                      "--measure", options.measure, "--insecure", "--head-listen", f"{gateway}:0").stdout, file=sys.stderr)
+                      "--wire", options.wire, "--measure", options.measure, "--insecure", "--head-listen", f"{gateway}:0").stdout, file=sys.stderr)
         plan = json.loads((directory / "plan.json").read_text())
-        return plan["period"], plan["stages"]
+        tried = plan["measured"]["period"] if "measured" in plan else float("nan")
+        return Pipeline(directory, plan["period"], tried, plan["stages"])
     cuts = balanced_cuts(benchmark)
     stages = predicted_stages(benchmark, cuts)
     # A piece may be known by any of its layers; its name starts with the first.
     places = [f'"{benchmark["pieces"][piece]["name"].split(" … ")[0]}":{NAMES[device]}'
               for device, stage in enumerate(stages) for piece in range(stage["begin"], stage["end"])]
     command(LAMINA, "configure", directory, NAMES[0], "--insecure", "-c", f"must={{{','.join(places)}}}")
-    return max(stage["period"] for stage in stages), stages
+    return Pipeline(directory, max(stage["period"] for stage in stages), float("nan"), stages)
 
 
 @contextlib.contextmanager
@@ -187,6 +189,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8, help="length of a round for each pipeline")
     parser.add_argument("--forced", action="store_true", help="cut here, by trying all cuts, instead of by the planner")
     parser.add_argument("--replicas", default="1", help="machines that may run the same stage; auto: all")
+    parser.add_argument("--wire", default="f32", help="format of tensors between machines, as of `lamina configure`")
     parser.add_argument("--measure", type=int, default=4, help="plans to run before one is chosen; 0: by the measured pieces alone")
     parser.add_argument("--profile", action="store_true", help="also print where the time goes")
     options = parser.parse_args()
@@ -200,8 +203,7 @@ def main() -> None:
         whole = scratch / "model"
         command(LAMINA, "slice", folder / "model.keras", "-o", whole)
         devices = scratch / "devices.toml"
-        devices.write_text("".join(f'[[device]]\nname = "{name}"\naddress = "{machines.address(name)}"\n'
-                                   f'cpus = {options.cpus}\n' for name in NAMES))
+        machines.describe(devices)
         command(LAMINA, "benchmark", whole, "--insecure", "--devices", devices)
         benchmark = json.loads((whole / "benchmark.json").read_text())
         pipelines = {}
@@ -210,18 +212,19 @@ def main() -> None:
             shutil.copytree(whole, directory)
             fewer = first_devices(benchmark, count)
             (directory / "benchmark.json").write_text(json.dumps(fewer))
-            pipelines[count] = Pipeline(directory, *configure(directory, fewer, options, machines.gateway))
+            pipelines[count] = configure(directory, fewer, options, machines.gateway)
         rounds: dict[int, list[Round]] = {count: [] for count in pipelines}
         for _ in range(options.rounds):
             for count, pipeline in pipelines.items():
                 with deployed(pipeline.directory, machines) as (head, port):
                     rounds[count].append(ask(head, port, NAMES[:count], body, options.clients, options.seconds, machines))
     print(f"{options.model}, {options.cpus} CPUs a machine, links of {options.megabits:g} Mbit/s, {options.clients} clients\n")
-    print("| machines | predicted, requests/s | measured, requests/s | predicted / measured | to one machine |")
-    print("| --- | --- | --- | --- | --- |")
+    print("| machines | predicted, requests/s | tried, requests/s | measured, requests/s | predicted / measured | tried / measured | to one machine |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for count, pipeline in pipelines.items():
         rates = [r.rate for r in rounds[count]]
-        print(f"| {count} | {1 / pipeline.period:.2f} | {spread(rates)} | {spread([1 / pipeline.period / rate for rate in rates])} | "
+        print(f"| {count} | {1 / pipeline.period:.2f} | {1 / pipeline.tried:.2f} | {spread(rates)} | "
+              f"{spread([1 / pipeline.period / rate for rate in rates])} | {spread([1 / pipeline.tried / rate for rate in rates])} | "
               f"{spread([rate / one.rate for rate, one in zip(rates, rounds[1])])} |")
     if options.profile:
         print("\nA request, ms of a processor; shares of the machine's quota in use, of the time stood still for it\n")

@@ -14,10 +14,8 @@ import numpy
 
 from deployment import Deployment, Load, spread_out
 from slowed import Slowed
+from testbed import LAYERS, prepare
 
-HERE = pathlib.Path(__file__).resolve().parent
-MACHINES = ("vm1", "vm2", "vm3")
-PLACES = {"first": "vm1", "second": "vm2", "scores": "vm3"}
 RATE = 4  # requests a second
 MAKE_MODEL = """
 import keras, numpy
@@ -36,18 +34,6 @@ numpy.save("answers.npy", model.predict(data, verbose=0))
 """
 
 
-def prepare(lamina: pathlib.Path, python: pathlib.Path, folder: pathlib.Path) -> None:
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    subprocess.run([python, "-c", MAKE_MODEL], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)
-    (folder / "devices.toml").write_text(
-        "".join(f'[[device]]\nname = "{name}"\nthreads = 1\nmemory = "512MiB"\n' for name in MACHINES))
-    subprocess.run([lamina, "slice", "model.keras", "-o", "cut"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([lamina, "benchmark", "cut", "--devices", "devices.toml", "-r", "5", "-d", "0.02", "-l", "3"], cwd=folder,
-                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    spread_out(folder / "cut", lamina, PLACES)
-
-
 def workers(status: dict) -> list[str]:
     return [stage["worker"] for stage in status["stages"]]
 
@@ -56,7 +42,8 @@ def main() -> None:
     lamina, python = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).absolute()
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
-        prepare(lamina, python, folder)
+        prepare(lamina, python, folder, ("-c", MAKE_MODEL), runs=5)
+        spread_out(folder / "cut", lamina, LAYERS)
         deployment = Deployment(lamina, folder / "cut", folder, ["--heartbeat", "2000"])
         load = Load(deployment.port, numpy.load(folder / "inputs.npy"), numpy.load(folder / "answers.npy"), RATE)
         try:

@@ -1,4 +1,5 @@
 """A small model on three machines under load, what can be done to them, and what has to be true at the end."""
+import contextlib
 import json
 import math
 import os
@@ -34,14 +35,16 @@ while True:
 """
 
 
-def prepare(lamina: pathlib.Path, python: pathlib.Path, folder: pathlib.Path) -> None:
+def prepare(lamina: pathlib.Path, python: pathlib.Path, folder: pathlib.Path, maker: tuple = (HERE / "make_model.py",),
+            runs: int = 3) -> None:
+    """The model that `maker`, words behind `python`, writes, cut and measured on the machines."""
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    subprocess.run([python, HERE / "make_model.py"], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL,
+    subprocess.run([python, *maker], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
     (folder / "devices.toml").write_text(
         "".join(f'[[device]]\nname = "{name}"\nthreads = 1\nmemory = "{MEMORY}"\n' for name in MACHINES))
     subprocess.run([lamina, "slice", "model.keras", "-o", "cut"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([lamina, "benchmark", "cut", "--devices", "devices.toml", "-r", "3", "-d", "0.02", "-l", "3"], cwd=folder,
+    subprocess.run([lamina, "benchmark", "cut", "--devices", "devices.toml", "-r", str(runs), "-d", "0.02", "-l", "3"], cwd=folder,
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -186,8 +189,8 @@ class Testbed:
         finally:
             balloon.kill()
             balloon.wait()
-            # The head could not remove the group that the balloon was still in.
-            if group.exists():
+            # The head could not remove the group that the balloon was still in; it may be trying again.
+            with contextlib.suppress(FileNotFoundError):
                 group.rmdir()
 
     def check_answers(self, answers: list) -> list[str]:

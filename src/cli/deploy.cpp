@@ -122,14 +122,15 @@ void serve(const Options& options) {
   if (interrupted && arguments.port == 0) arguments.port = interrupted->port;
   if (interrupted) spdlog::info("taking up deployment {}, whose head died", interrupted->id);
   const DeploymentDirectory deployment(deployment_directory(options, interrupted));
+  // Machines that were lost before the head are no reason not to serve.
+  arguments.may_miss = arguments.may_miss || interrupted;
   // Of the other machines, those that are to be started here stand by; the rest is found when it is needed.
   std::vector<DeviceInfo> devices;
   std::copy_if(plan.devices.begin(), plan.devices.end(), std::back_inserter(devices),
-               [&](const DeviceInfo& device) { return uses(plan, device.name) || device.address.empty(); });
-  FleetOptions workers = fleet_options(deployment.path(), options.serve.tls, options.startup);
-  // Machines that were lost before the head are no reason not to serve.
-  workers.may_miss = interrupted.has_value();
-  Fleet fleet(devices, workers);
+               [&](const DeviceInfo& device) {
+                 return device.address.empty() || (uses(plan, device.name) && !arguments.may_miss);
+               });
+  Fleet fleet(devices, fleet_options(deployment.path(), options.serve.tls, options.startup));
   Running running(options.directory, model, plan, fleet, deployment.path(), arguments,
                   interrupted.has_value());
   std::printf("%sserving on %s\n", format_plan(plan).c_str(), options.serve.url(running.port()).c_str());
@@ -222,6 +223,8 @@ void add_deploy(CLI::App& app) {
       "--resume", options->resume,
       "only take up a deployment whose head was killed; without it such a one is taken up where "
       "there is one");
+  command->add_flag("--without-missing", options->serve.may_miss,
+                    "do without machines of the plan that do not answer, until they do, instead of failing");
   command->add_option("--deployment", options->deployment)->group("");
   command->add_option("--fetch", options->fetch,
                       "HOST:PORT of 'lamina keep', to take the model and its plan into DIR from first");

@@ -37,8 +37,9 @@ constexpr HeadOption kHeadOptions[] = {
 // Of how containers are started, and what a Swarm's services are made from.
 const std::set<std::string> kOfAnyContainers = {"--startup", "--target", "--stack"};
 const std::set<std::string> kOfSwarm = {
-    "--port",      "--classes",  "--certificates", "--tls-ca", "--tls-cert", "--tls-key",   "--tls-revoked",       "--insecure",
-    "--tls",       "--http-cert", "--http-key",    "--auth",   "--image",    "--encrypted", "--auth-certificates",
+    "--port",          "--classes",       "--certificates", "--tls-ca",    "--tls-cert",
+    "--tls-key",       "--tls-revoked",   "--insecure",     "--tls",       "--http-cert",
+    "--http-key",      "--auth",          "--image",        "--encrypted", "--auth-certificates",
     "--with-registry", "--registry-port",
 };
 // That processes of this machine know nothing of.
@@ -50,7 +51,8 @@ bool is_known(const std::string& option, const std::string& target) {
   if (kOfAnyContainers.contains(option) || (target == "swarm" && kOfSwarm.contains(option))) return true;
   const auto* known = std::find_if(std::begin(kHeadOptions), std::end(kHeadOptions),
                                    [&](const HeadOption& head) { return head.name == option; });
-  return known != std::end(kHeadOptions) && (target == "swarm" ? known->on_swarm : known->parameter != nullptr);
+  return known != std::end(kHeadOptions) &&
+         (target == "swarm" ? known->on_swarm : known->parameter != nullptr);
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
   options.stopgap = [this](const Conditions& conditions, const std::string& lost) {
     return replanning_.stopgap_for(conditions, lost, supervisor_->rows_per_second());
   };
+  options.may_miss = arguments.may_miss;
   options.stragglers.factor = arguments.slow_factor;
   options.changed = [this] { save(); };
   keeper_ = std::make_unique<WorkerKeeper>(fleet.give_workers(), [this] { save(); });
@@ -67,6 +68,7 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
   } else {
     try {
       supervisor_->start(replanning_.first());
+      if (!supervisor_->wait_until_serving(kResumeLimit)) spdlog::warn("no plan runs yet");
     } catch (const Error& error) {
       // Of a worker that dies of its stage the head sees a broken connection alone.
       const std::string lost = error.code() == ErrorCode::unavailable ? keeper_->losses(kLossLimit) : "";

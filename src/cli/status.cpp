@@ -36,18 +36,31 @@ std::string format_time(std::chrono::system_clock::time_point when) {
   return text.data();
 }
 
-void print_recoveries(const std::vector<DeploymentRecord>& records) {
+void add_recoveries(const std::string& deployment, const std::vector<Recovery>& recoveries,
+                    std::vector<std::vector<std::string>>& rows) {
+  for (const Recovery& recovery : recoveries) {
+    const std::string seconds = recovery.seconds > 0 ? fmt::format("{:.2f} s", recovery.seconds) : "-";
+    const std::string lost = recovery.lost.empty() ? "-" : fmt::format("{}", fmt::join(recovery.lost, ","));
+    rows.push_back({deployment, format_time(recovery.when), seconds, std::to_string(recovery.requests_resent),
+                    lost, recovery.reason});
+  }
+}
+
+void print_recoveries(const std::vector<DeploymentRecord>& records,
+                      const std::vector<ContainerRecord>& containers) {
   std::vector<std::vector<std::string>> rows = {
       {"deployment", "time", "served again after", "sent again", "lost", "reason"}};
-  for (const DeploymentRecord& record : records) {
-    for (const Recovery& recovery : record.recoveries) {
-      const std::string seconds = recovery.seconds > 0 ? fmt::format("{:.2f} s", recovery.seconds) : "-";
-      const std::string lost = recovery.lost.empty() ? "-" : fmt::format("{}", fmt::join(recovery.lost, ","));
-      rows.push_back({record.id, format_time(recovery.when), seconds,
-                      std::to_string(recovery.requests_resent), lost, recovery.reason});
+  std::string untold;
+  for (const DeploymentRecord& record : records) add_recoveries(record.id, record.recoveries, rows);
+  for (const ContainerRecord& record : containers) {
+    try {
+      add_recoveries(record.name, recoveries_of(record), rows);
+    } catch (const Error& error) {
+      untold += fmt::format("\nrecoveries of {} are not known here: {}\n", record.name, error.what());
     }
   }
   if (rows.size() > 1) std::printf("\n%s", format_table(rows).c_str());
+  std::printf("%s", untold.c_str());
 }
 
 }  // namespace
@@ -72,7 +85,7 @@ void add_status(CLI::App& app) {
     }
     for (const ContainerRecord& record : containers) add_containers(record, rows);
     std::printf("%s", format_table(rows).c_str());
-    print_recoveries(records);
+    print_recoveries(records, containers);
   });
 }
 

@@ -45,6 +45,7 @@ struct ServeArguments {
   std::size_t max_in_flight = 64;
   int heartbeat = 500;  // milliseconds
   int missed_beats = 3;
+  bool may_miss = false;  // machines of the plan
   double slow_factor = StragglerOptions().factor;
   // As the plan says without them.
   std::optional<std::int64_t> batch_limit;

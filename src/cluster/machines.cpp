@@ -8,20 +8,16 @@
 
 namespace lamina {
 
-namespace {
-
-constexpr std::chrono::seconds kFirstLook{10};
-
-}  // namespace
-
 Machines::Machines(const std::vector<std::string>& names, Membership::Find find, MembershipOptions options,
                    StragglerOptions stragglers, std::function<void()> changed)
     : stragglers_(stragglers), membership_(names, std::move(find), std::move(options), std::move(changed)) {}
 
-void Machines::wait_for_first_look() { membership_.wait_for_first_look(kFirstLook); }
+void Machines::wait_for_first_look(std::chrono::milliseconds limit) {
+  membership_.wait_for_first_look(limit);
+}
 
-bool Machines::wait_for(const std::set<std::string>& names) {
-  return membership_.wait_for(names, kFirstLook);
+bool Machines::wait_for(const std::set<std::string>& names, std::chrono::milliseconds limit) {
+  return membership_.wait_for(names, limit);
 }
 
 bool Machines::note_run(const std::string& name, double seconds, double expected) {

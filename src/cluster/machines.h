@@ -22,10 +22,10 @@ class Machines {
   Machines(const std::vector<std::string>& names, Membership::Find find, MembershipOptions options,
            StragglerOptions stragglers, std::function<void()> changed);
 
-  // Waits, for a limited time, until each machine has been looked for.
-  void wait_for_first_look();
-  // Waits, for a limited time, until all of these are there. Whether they are.
-  bool wait_for(const std::set<std::string>& names);
+  // Waits, at most `limit`, until each machine has been looked for.
+  void wait_for_first_look(std::chrono::milliseconds limit);
+  // Waits, at most `limit`, until all of these are there. Whether they are.
+  bool wait_for(const std::set<std::string>& names, std::chrono::milliseconds limit);
   void stop() { membership_.stop(); }
 
   std::set<std::string> present() const { return membership_.present(); }

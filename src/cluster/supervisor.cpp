@@ -72,7 +72,13 @@ class Supervisor::Implementation {
 
   void start(const Blueprint& first) {
     watch_machines();
-    if (!machines_->wait_for(machines_of(first))) spdlog::warn("not all machines of the plan answer");
+    if (!machines_->wait_for(machines_of(first), options_.first_look)) {
+      spdlog::warn("not all machines of the plan answer");
+      if (options_.may_miss) {
+        begin_with_those_there();
+        return;
+      }
+    }
     try {
       install_started(first);
     } catch (const Error& error) {
@@ -88,8 +94,7 @@ class Supervisor::Implementation {
 
   void start() {
     watch_machines();
-    history_.begin("nothing served yet", 0);
-    thread_ = std::thread([this] { run(); });
+    begin_with_those_there();
   }
 
   void stop() {
@@ -143,7 +148,12 @@ class Supervisor::Implementation {
         options_.machines, options_.find,
         MembershipOptions{.heartbeat = options_.head.heartbeat, .tls = options_.head.tls},
         options_.stragglers, [this] { note_change(); });
-    machines_->wait_for_first_look();
+    machines_->wait_for_first_look(options_.first_look);
+  }
+
+  void begin_with_those_there() {
+    history_.begin("nothing served yet", 0);
+    thread_ = std::thread([this] { run(); });
   }
 
   void install_started(const Blueprint& first) {

@@ -45,6 +45,10 @@ struct SupervisorOptions {
   std::function<std::optional<Blueprint>(const Conditions&, const std::string& lost)> stopgap = {};
   // What counts as slow. The plan is changed for it only where that saves clearly.
   StragglerOptions stragglers = {};
+  // How long machines are waited for before the first plan.
+  std::chrono::milliseconds first_look{10'000};
+  // Whether to begin, as after a loss, without machines of the first plan that do not answer in time.
+  bool may_miss = false;
   // While no plan fits, requests wait so long for a machine; later ones are refused at once.
   std::chrono::milliseconds patience{2000};
   // Requests that were sent so often fail when they are lost once more: they may be what ends the workers.
@@ -63,7 +67,7 @@ class Supervisor : public Orchestrator {
   Supervisor& operator=(const Supervisor&) = delete;
 
   // Runs the plan, and watches from then on. Throws the first Error met: until then nothing is recovered
-  // from.
+  // from, but for machines that may be missing.
   void start(const Blueprint& first);
   // Plans for whatever machines are there, now and later.
   void start();

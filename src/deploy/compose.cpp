@@ -131,17 +131,15 @@ void expect_all_run(const Docker& docker, const std::string& label) {
   }
 }
 
-void wait_until_it_serves(const Docker& docker, const ContainerRecord& record, const std::string& host,
+void wait_until_it_serves(const Docker& docker, const ContainerRecord& record,
                           std::chrono::milliseconds limit) {
   const std::string label = label_of(record.name);
-  const bool tls = is_tls_bundle(record.directory);
-  const std::string reached = host == "0.0.0.0" ? "127.0.0.1" : host;
   const Deadline deadline(limit);
-  for (int polls = 1; !is_serving(reached, record.port, tls, std::chrono::seconds(2)); ++polls) {
+  for (int polls = 1; !is_serving(record.host, record.port, record.https, std::chrono::seconds(2)); ++polls) {
     if (polls % kPollsBetweenLooks == 0) expect_all_run(docker, label);
     if (deadline.passed()) {
       expect_all_run(docker, label);
-      fail(ErrorCode::deadline_exceeded, "'{}' did not serve at {}:{} within {} s", record.name, reached,
+      fail(ErrorCode::deadline_exceeded, "'{}' did not serve at {}:{} within {} s", record.name, record.host,
            record.port, std::chrono::duration_cast<std::chrono::seconds>(limit).count());
     }
     std::this_thread::sleep_for(kPoll);
@@ -170,6 +168,9 @@ ContainerRecord start_compose(const ComposeOptions& options) {
   record.directory = std::filesystem::absolute(options.bundle).lexically_normal().string();
   record.docker_host = docker.host();
   record.port = port_of(parameters);
+  const std::string listens = parameters["LAMINA_HOST"];
+  if (listens != "0.0.0.0") record.host = listens;
+  record.https = is_tls_bundle(options.bundle);
   expect_no_project(docker, plan, record.name);
   const std::string image = parameters["LAMINA_IMAGE"];
   if (docker.image_id(image).empty()) {
@@ -187,9 +188,8 @@ ContainerRecord start_compose(const ComposeOptions& options) {
     for (const auto& [name, value] : docker.environment()) parameters[name] = value;
     const CommandResult up =
         run_command(words, {.limit = kUpLimit, .directory = options.bundle, .environment = parameters});
-    const std::string host = parameters["LAMINA_HOST"];
-    if (up.status != 0) fail_to_start(up.errors, fmt::format("{}:{}", host, record.port));
-    wait_until_it_serves(docker, record, host, options.startup);
+    if (up.status != 0) fail_to_start(up.errors, fmt::format("{}:{}", listens, record.port));
+    wait_until_it_serves(docker, record, options.startup);
   } catch (const Error&) {
     remove_deployment(record);
     throw;

@@ -75,10 +75,11 @@ std::string secrets(const std::string& role, const ComposeFileOptions& options) 
 }
 
 std::string head(const std::vector<DeviceInfo>& devices, const ComposeFileOptions& options) {
-  std::vector<std::string> command = {"deploy",        "/bundle",
-                                      "--host",        "0.0.0.0",
-                                      "--port",        std::to_string(kHttpPort),
-                                      "--head-listen", fmt::format("head:{}", kAnswerPort)};
+  std::vector<std::string> command = {"deploy",           "/bundle",
+                                      "--host",           "0.0.0.0",
+                                      "--port",           std::to_string(kHttpPort),
+                                      "--head-listen",    fmt::format("head:{}", kAnswerPort),
+                                      "--without-missing"};
   std::vector<std::string> workers;
   for (const DeviceInfo& device : devices) {
     workers.push_back(device.name);

@@ -9,6 +9,8 @@
 #include "deploy/record.h"
 #include "deploy/swarm.h"
 #include "deploy/swarm_removal.h"
+#include "serve/probe.h"
+#include "serve/status_json.h"
 
 #include <algorithm>
 
@@ -18,14 +20,22 @@ namespace {
 
 constexpr const char* kFile = "containers.json";
 constexpr std::uint64_t kMaxRecord = 1U << 20U;
+constexpr std::chrono::seconds kProbe{2};
 constexpr std::size_t kShortId = 12;
 
 ContainerRecord read_container_record(const std::filesystem::path& path) {
   const std::string where = path.string();
   const Json json = parse_json(read_file(path, kMaxRecord), where);
-  return {path.parent_path().filename().string(),     json_string(json, "target", where),
-          json_string(json, "directory", where),      json_string(json, "docker_host", where),
-          json_strings(json, "loaded_images", where), static_cast<int>(json_integer(json, "port", where))};
+  ContainerRecord record;
+  record.name = path.parent_path().filename().string();
+  record.target = json_string(json, "target", where);
+  record.directory = json_string(json, "directory", where);
+  record.docker_host = json_string(json, "docker_host", where);
+  record.loaded_images = json_strings(json, "loaded_images", where);
+  record.port = static_cast<int>(json_integer(json, "port", where));
+  record.host = json_string(json, "host", where);
+  record.https = json_bool(json, "https", where);
+  return record;
 }
 
 }  // namespace
@@ -38,7 +48,9 @@ void save_record(const ContainerRecord& record) {
                      {"directory", record.directory},
                      {"docker_host", record.docker_host},
                      {"loaded_images", record.loaded_images},
-                     {"port", record.port}};
+                     {"port", record.port},
+                     {"host", record.host},
+                     {"https", record.https}};
   write_file(deployments_directory() / record.name / kFile, json.dump(1));
 }
 
@@ -95,6 +107,20 @@ std::vector<ContainerProcess> containers_of(const ContainerRecord& record) {
   }
   std::sort(processes.begin(), processes.end(), [](const auto& a, const auto& b) { return a.role < b.role; });
   return processes;
+}
+
+std::vector<Recovery> recoveries_of(const ContainerRecord& record) {
+  const std::string where = fmt::format("{}:{}/status", record.host, record.port);
+  const auto answer = probe(record.host, record.port, record.https, "/status", kProbe);
+  if (!answer) fail(ErrorCode::unavailable, "{} does not answer", where);
+  if (answer->status == 401 || answer->status == 403)
+    fail(ErrorCode::unavailable, "{} answers those alone who show a token or a certificate", where);
+  if (answer->status != 200) fail(ErrorCode::unavailable, "{} answers {}", where, answer->status);
+  const Json json = parse_json(answer->body, where);
+  std::vector<Recovery> recoveries;
+  for (const Json& recovery : json_array(json_member(json, "recovery", where), "last", where))
+    recoveries.push_back(recovery_from_json(recovery, where));
+  return recoveries;
 }
 
 void remove_deployment(const ContainerRecord& record) {

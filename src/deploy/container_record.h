@@ -2,6 +2,8 @@
 // what belongs to a deployment; the record says which there are and which daemon has them.
 #pragma once
 
+#include "cluster/orchestrator.h"
+
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -16,6 +18,8 @@ struct ContainerRecord {
   std::string docker_host = {};  // as DOCKER_HOST was; empty: not set
   std::vector<std::string> loaded_images = {};  // names of images that Docker got for it
   int port = 0;                                 // where it serves
+  std::string host = "127.0.0.1";               // likewise, as this machine reaches it
+  bool https = false;
 };
 
 struct ContainerProcess {
@@ -32,6 +36,9 @@ std::vector<ContainerRecord> list_container_records();
 std::optional<ContainerRecord> find_unrecorded(const std::string& name);
 // Its containers; Errors as of Docker::run().
 std::vector<ContainerProcess> containers_of(const ContainerRecord& record);
+// What it recovered from, latest last, as its head tells who asks without token and certificate.
+// Error(unavailable) where it does not answer, or others alone.
+std::vector<Recovery> recoveries_of(const ContainerRecord& record);
 // Ends and removes all that carries its label and the image that was loaded for it, then the record.
 void remove_deployment(const ContainerRecord& record);
 

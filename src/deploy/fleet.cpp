@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 
 #include <algorithm>
 #include <thread>
@@ -35,14 +34,7 @@ Fleet::Fleet(const std::vector<DeviceInfo>& devices, const FleetOptions& options
   for (std::size_t i = 0; i < devices.size(); ++i) {
     if (addresses[i].empty()) addresses[i] = local_[local_index[i]].wait_until_ready(options.startup);
     auto client = std::make_unique<WorkerClient>(addresses[i], options.tls);
-    WorkerDescription description;
-    try {
-      description = client->describe(options.startup);
-    } catch (const Error& error) {
-      if (!options.may_miss || devices[i].address.empty()) throw;
-      spdlog::warn("the machine '{}' is missing: {}", devices[i].name, error.what());
-      continue;
-    }
+    WorkerDescription description = client->describe(options.startup);
     description.device.name = devices[i].name;
     // A local worker is started anew each time; the address it happens to have is not a fact about the
     // device.

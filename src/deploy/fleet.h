@@ -21,8 +21,6 @@ struct FleetOptions {
   std::chrono::milliseconds startup{60'000};
   bool attached = true;
   std::filesystem::path program = {};  // of local workers; empty: this program
-  // Whether workers that run elsewhere may be missing: they are then no members.
-  bool may_miss = false;
 };
 
 struct FleetMember {

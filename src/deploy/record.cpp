@@ -20,20 +20,6 @@ namespace {
 
 constexpr std::uint64_t kMaxRecord = 1U << 20U;
 constexpr std::chrono::seconds kEndLimit{20};
-constexpr double kLastTime = 253'402'300'799;  // the end of the year 9999, in seconds since 1970
-
-Recovery recovery_from_json(const Json& json, const std::string& where) {
-  Recovery recovery;
-  const double when = json_magnitude(json, "time", where);
-  if (when > kLastTime) fail(ErrorCode::corrupt, "{}: a recovery at {} s", where, when);
-  recovery.when +=
-      std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::duration<double>(when));
-  recovery.reason = json_string(json, "reason", where);
-  recovery.lost = json_strings(json, "lost", where);
-  recovery.seconds = json_magnitude(json, "seconds", where);
-  recovery.requests_resent = json_size(json, "requests_resent", where);
-  return recovery;
-}
 
 DeploymentRecord read_record(const std::filesystem::path& path) {
   const std::string where = path.string();

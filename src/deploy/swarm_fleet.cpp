@@ -241,16 +241,19 @@ SwarmDeployment deploy_on_swarm(const SwarmOptions& options, const SwarmServeOpt
     fail(ErrorCode::invalid_argument, "the plan's source '{}' is not among its devices", plan.source);
   ContainerRecord record = record_of(options, "");
   record.port = served.port;
+  record.host = source->address;
+  record.https = served.https;
   SwarmStack stack(swarm, options, record);
   stack.start_network();
   SwarmService head;
   head.port = kHttpPort;
   head.published_port = served.port;
   head.restarts = true;
-  head.arguments = {"deploy",        kImageStore,
-                    "--host",        "0.0.0.0",
-                    "--port",        std::to_string(kHttpPort),
-                    "--head-listen", fmt::format("{}:{}", kHeadHost, kAnswerPort)};
+  head.arguments = {"deploy",           kImageStore,
+                    "--host",           "0.0.0.0",
+                    "--port",           std::to_string(kHttpPort),
+                    "--head-listen",    fmt::format("{}:{}", kHeadHost, kAnswerPort),
+                    "--without-missing"};
   head.arguments.insert(head.arguments.end(), served.arguments.begin(), served.arguments.end());
   if (!served.classes.empty())
     head.arguments.insert(head.arguments.end(), {"--classes", fmt::format("{}/{}", kImageStore, kClasses)});
@@ -260,7 +263,7 @@ SwarmDeployment deploy_on_swarm(const SwarmOptions& options, const SwarmServeOpt
     head.arguments.insert(head.arguments.end(), {"--fetch", stack.start_keeper()});
   stack.start_head(std::move(head), source->id, served.secrets);
   const Deadline deadline(options.startup);
-  while (!is_serving(source->address, served.port, served.https, kProbe)) {
+  while (!is_serving(record.host, record.port, record.https, kProbe)) {
     stack.expect_running();
     swarm.interruption_point();
     if (deadline.passed()) {

@@ -20,18 +20,21 @@ using boost::system::error_code;
 // One request, step by step; whatever fails ends it.
 class Probe {
  public:
-  Probe(asio::io_context& io, const std::string& host, int port, bool tls)
+  Probe(asio::io_context& io, const std::string& host, int port, bool tls, const std::string& target)
       : tls_(tls), resolver_(io), stream_(io, context_) {
     request_.version(11);
     request_.method(http::verb::get);
-    request_.target("/health/ready");
+    request_.target(target);
     request_.set(http::field::host, host);
     request_.set(http::field::connection, "close");
     resolver_.async_resolve(host, std::to_string(port), [this](error_code error, const auto& found) {
       if (!error) connect(found);
     });
   }
-  bool ready() const { return ready_; }
+  std::optional<ProbeAnswer> answer() const {
+    if (!answered_) return std::nullopt;
+    return ProbeAnswer{reply_.result_int(), reply_.body()};
+  }
 
  private:
   void connect(const asio::ip::tcp::resolver::results_type& addresses) {
@@ -47,9 +50,8 @@ class Probe {
   void ask(Stream& stream) {
     http::async_write(stream, request_, [this, &stream](error_code error, std::size_t /*size*/) {
       if (error) return;
-      http::async_read(stream, buffer_, reply_, [this](error_code failed, std::size_t /*size*/) {
-        ready_ = !failed && reply_.result() == http::status::ok;
-      });
+      http::async_read(stream, buffer_, reply_,
+                       [this](error_code failed, std::size_t /*size*/) { answered_ = !failed; });
     });
   }
 
@@ -60,16 +62,22 @@ class Probe {
   beast::flat_buffer buffer_{64U << 10U};
   http::request<http::empty_body> request_;
   http::response<http::string_body> reply_;
-  bool ready_ = false;
+  bool answered_ = false;
 };
 
 }  // namespace
 
-bool is_serving(const std::string& host, int port, bool tls, std::chrono::milliseconds limit) {
+std::optional<ProbeAnswer> probe(const std::string& host, int port, bool tls, const std::string& target,
+                                 std::chrono::milliseconds limit) {
   asio::io_context io(1);
-  const Probe probe(io, host, port, tls);
+  const Probe probe(io, host, port, tls, target);
   io.run_for(limit);
-  return probe.ready();
+  return probe.answer();
+}
+
+bool is_serving(const std::string& host, int port, bool tls, std::chrono::milliseconds limit) {
+  const std::optional<ProbeAnswer> answer = probe(host, port, tls, "/health/ready", limit);
+  return answer && answer->status == 200;
 }
 
 }  // namespace lamina

@@ -1,5 +1,7 @@
 #include "serve/status_json.h"
 
+#include "base/error.h"
+
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -9,6 +11,8 @@
 namespace lamina {
 
 namespace {
+
+constexpr double kLastTime = 253'402'300'799;  // the end of the year 9999, in seconds since 1970
 
 Json ends_json(const std::vector<Signature::End>& ends) {
   Json list = Json::array();
@@ -55,6 +59,19 @@ Json to_json(const Recovery& recovery) {
           {"lost", recovery.lost},
           {"seconds", recovery.seconds},
           {"requests_resent", recovery.requests_resent}};
+}
+
+Recovery recovery_from_json(const Json& json, const std::string& where) {
+  Recovery recovery;
+  const double when = json_magnitude(json, "time", where);
+  if (when > kLastTime) fail(ErrorCode::corrupt, "{}: a recovery at {} s", where, when);
+  recovery.when +=
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::duration<double>(when));
+  recovery.reason = json_string(json, "reason", where);
+  recovery.lost = json_strings(json, "lost", where);
+  recovery.seconds = json_magnitude(json, "seconds", where);
+  recovery.requests_resent = json_size(json, "requests_resent", where);
+  return recovery;
 }
 
 Json to_json(const RecoveryStatus& recovery) {

@@ -16,6 +16,8 @@ Json to_json(const PipelineStatus& status);
 Json to_json(const RecoveryStatus& recovery);
 // "time": seconds since 1970.
 Json to_json(const Recovery& recovery);
+// Back again; Error(corrupt) naming `where`.
+Recovery recovery_from_json(const Json& json, const std::string& where);
 // {"inputs":[{"name","dtype","shape"}],"outputs":[…]}; the batch size is null, multiples of it "3*batch".
 Json to_json(const Signature& signature);
 

@@ -28,7 +28,7 @@ TEST(KnownMachines, WhatChangedSinceItWasPlannedForIsNotMissed) {
   Machines machines(
       {"one"}, [&](const std::string&) { return server.address(); }, {.heartbeat = {milliseconds(100), 100}},
       {}, [] {});
-  ASSERT_TRUE(machines.wait_for({"one"}));
+  ASSERT_TRUE(machines.wait_for({"one"}, seconds(10)));
   ASSERT_TRUE(machines.note_refusal("one"));
   EXPECT_TRUE(machines.conditions().machines.empty());
   const std::optional<Clock::time_point> next = machines.next_change();

@@ -125,6 +125,8 @@ class Recovery : public testing::Test {
         return stopgap(conditions, lost);
       };
     }
+    options.may_miss = may_miss_;
+    options.first_look = first_look_;
     options.stragglers = stragglers_;
     const std::set<std::string> all(options.machines.begin(), options.machines.end());
     supervisor_ = std::make_unique<Supervisor>(signature_of(graph_), options);
@@ -260,6 +262,8 @@ class Recovery : public testing::Test {
   StragglerOptions stragglers_ = {.factor = 3, .runs = 4, .span = milliseconds(0), .pause = kLimit};
   double gain_ = 0.5;
   bool with_stopgaps_ = false;
+  bool may_miss_ = false;
+  milliseconds first_look_ = kLimit;
   std::function<void()> before_start_ = [] {};
   TemporaryDirectory directory_;
   std::vector<std::string> classes_;
@@ -292,6 +296,18 @@ TEST_F(Recovery, AMachineThatAnswersLateIsWaitedForAtTheStart) {
   };
   start(3);
   EXPECT_TRUE(serves_on(supervisor_->status(), 3));
+  under_load([] {});
+}
+
+TEST_F(Recovery, AMachineThatIsMissingAtTheStartIsDoneWithoutWhereItMayBe) {
+  before_start_ = [&] { kill(1); };
+  may_miss_ = true;
+  first_look_ = milliseconds(200);
+  start(3);
+  wait_for_stages(2);
+  under_load([] {});
+  revive(1);
+  wait_for_stages(3);
   under_load([] {});
 }
 

@@ -262,8 +262,20 @@ A worker that is gone for good is done without, as long as the others have room:
   $ for i in $(seq 100); do [ "$(curl -s localhost:8765/status | jq -c '[.ready, .recovery.state, .recovery.lost]')" = '[true,"serving",["desk"]]' ] && break; sleep 0.1; done
   $ curl -s localhost:8765/status | jq -c '[.ready, ([.stages[].worker] | unique), .recovery.recoveries, .recovery.last[0].lost]'
   [true,["pi"],1,["desk"]]
+  $ lamina status | sed 's/  */ /g' | grep -cE '^spare [0-9-]+ [0-9:]+ [0-9.]+ s [0-9]+ desk '
+  1
   $ curl -s --data-binary @in.npy localhost:8765/input -o served.npy && "$PYTHON" "$CASES/../cli/same.py" served.npy keras.npy
   same
+
+Also by a head that starts again meanwhile:
+
+  $ kill -9 "$(docker inspect "$(container spare head)" --format '{{.State.Pid}}')"
+  $ for i in $(seq 300); do curl -sf localhost:8765/health/ready && break; sleep 0.1; done
+  ready
+  $ curl -s --data-binary @in.npy localhost:8765/input -o served.npy && "$PYTHON" "$CASES/../cli/same.py" served.npy keras.npy
+  same
+  $ curl -s localhost:8765/status | jq -c '[([.stages[].worker] | unique), .recovery.lost]'
+  [["pi"],["desk"]]
   $ docker start "$(container spare desk)" >/dev/null
   $ for i in $(seq 200); do [ "$(curl -s localhost:8765/status | jq -c '[.stages[].worker]')" = '["pi","desk"]' ] && break; sleep 0.1; done
   $ curl -s --data-binary @in.npy localhost:8765/input -o served.npy && "$PYTHON" "$CASES/../cli/same.py" served.npy keras.npy

@@ -96,8 +96,8 @@ void Swarm::create_service(const SwarmService& service, const std::string& netwo
       "--mount",
       "type=tmpfs,destination=/tmp",
       "--mount",
-      fmt::format("type=volume,{}destination={},volume-label={}",
-                  service.volume.empty() ? "" : "source=" + service.volume + ",", kImageStore, label),
+      fmt::format("type=volume,{}destination={}",
+                  service.volume.empty() ? "" : "source=" + service.volume + ",", kImageStore),
       "--restart-condition",
       service.restarts ? "on-failure" : "none",
       "--restart-delay",
@@ -143,6 +143,17 @@ std::string Swarm::last_words(const std::string& service) const {
 }
 
 bool Swarm::all_run(const std::vector<SwarmService>& services, const std::string& image, bool waited) const {
+  // The first to be told: it explains whatever becomes of its tasks.
+  const std::vector<SwarmNode> all = nodes();
+  for (const SwarmService& service : services) {
+    const auto node = std::find_if(all.begin(), all.end(),
+                                   [&](const SwarmNode& known) { return known.id == service.node; });
+    if (node == all.end() || !node->ready || !node->active) {
+      fail(ErrorCode::unavailable, "node '{}' {} while '{}' was started there",
+           node == all.end() ? service.node : node->name,
+           node != all.end() && node->ready ? "was taken out of service" : "left", service.name);
+    }
+  }
   std::set<std::string> running;
   for (const SwarmTask& task : list_tasks(docker_, names_of(services))) {
     if (task.state == "running" && task.wanted) running.insert(task.service);
@@ -169,16 +180,6 @@ bool Swarm::all_run(const std::vector<SwarmService>& services, const std::string
     }
     if (task.state == "pending" && waited && !task.error.empty())
       fail(ErrorCode::unavailable, "'{}' can't run on its node: {}", task.service, task.error);
-  }
-  const std::vector<SwarmNode> all = nodes();
-  for (const SwarmService& service : services) {
-    const auto node = std::find_if(all.begin(), all.end(),
-                                   [&](const SwarmNode& known) { return known.id == service.node; });
-    if (node == all.end() || !node->ready || !node->active) {
-      fail(ErrorCode::unavailable, "node '{}' {} while '{}' was started there",
-           node == all.end() ? service.node : node->name,
-           node != all.end() && node->ready ? "was taken out of service" : "left", service.name);
-    }
   }
   return running.size() == services.size();
 }

@@ -77,8 +77,8 @@ With the limits of each node and no more rights than needed:
   farm_pc5
   farm_vm4
   farm_vm5
-  $ for name in vm4 vm5 pc5; do for kind in ps "volume ls"; do node $name $kind -q --filter label=systems.lamina.deployment=farm | wc -l; done; done | xargs
-  2 2 1 1 1 1
+  $ for name in vm4 vm5 pc5; do node $name ps -q --filter label=systems.lamina.deployment=farm | wc -l; done | xargs
+  2 1 1
 
 What it can't do is said, and takes nothing away:
 

@@ -58,20 +58,3 @@ A node that takes no tasks is left out, and a plan that needs it says so:
   $ docker node update --availability active vm5
   vm5
   $ same_state before
-
-A node that no longer answers while it is started there, and one that leaves:
-
-  $ kill -STOP "$(cat "$SWARM/vm5/pid")"
-  $ lamina deploy cut --target swarm --insecure
-  lamina: node 'vm5' left while 'cut_vm5' was started there
-  [1]
-  $ kill -CONT "$(cat "$SWARM/vm5/pid")"
-  $ for i in $(seq 100); do [ "$(docker node inspect --format '{{.Status.State}}' vm5)" = ready ] && break; sleep 0.5; done
-  $ same_state before
-  $ (until docker service ls | grep -q cut_vm5; do sleep 0.05; done; node vm5 swarm leave) >left 2>&1 &
-  $ lamina deploy cut --target swarm --insecure
-  lamina: node 'vm5' left while 'cut_vm5' was started there
-  [1]
-  $ wait; cat left
-  Node left the swarm.
-  $ same_state before

@@ -47,6 +47,7 @@ test-swarm: test-build
 
 # Everything: the slow tests too, and the suite under the sanitizers.
 test-all: test-build
+	@scripts/setup container
 	@ctest --test-dir build/release --output-on-failure -j $(JOBS)
 	@$(MAKE) sanitize
 

@@ -5,6 +5,7 @@
 #include "cluster/security.h"
 #include "graph/graph.h"
 #include "graph/wire_format.h"
+#include "plan/cost_model.h"
 
 #include <chrono>
 #include <cstddef>
@@ -55,9 +56,9 @@ struct HeadOptions {
   std::vector<TensorSource> sources = {};    // of the answers; none: all that the last stage has
   WireFormat return_wire = WireFormat::f32;  // of the answers, from the last stage to the head
   std::string precision = "f32";
-  std::int64_t batch = 1;          // the batch size expected most
-  std::size_t max_in_flight = 64;  // requests beyond are refused
-  std::size_t stage_queue = 16;    // frames that wait before a stage
+  std::int64_t batch = 1;                      // the batch size expected most
+  std::size_t max_in_flight = 64;              // requests beyond are refused
+  std::size_t stage_queue = kWaitingRequests;  // that wait before a stage
   Heartbeat heartbeat = {};
   TlsFiles tls = {};
   std::uint64_t max_frame_bytes = std::uint64_t{2} << 30U;

@@ -47,6 +47,9 @@
 
 namespace lamina {
 
+// Requests that wait for a stage on its worker; those behind them wait where they come from.
+constexpr std::uint64_t kWaitingRequests = 4;
+
 // What a wire format takes on a device, seconds a byte of the values that it makes narrow.
 struct WireSeconds {
   double narrow = 0;

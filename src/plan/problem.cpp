@@ -69,6 +69,7 @@ PlacementProblem make_problem(const Benchmark& benchmark, const std::string& sou
   }
   for (const PieceInfo& piece : benchmark.pieces) problem.pieces.push_back({piece.name});
   problem.cut_bytes = benchmark.cut_bytes;
+  problem.waiting_inputs = kWaitingRequests;
   for (std::size_t device = 0; device < benchmark.devices.size(); ++device) {
     std::vector<PieceCost> costs;
     for (const PieceMeasurement& measured : benchmark.measurements[device])

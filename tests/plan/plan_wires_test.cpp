@@ -52,5 +52,10 @@ TEST(PlanWires, CarryAsManyMoreBytesAsThereAreMoreRows) {
   }
 }
 
+TEST(MadeProblems, ChargeStagesForTheRequestsThatWorkersLetWait) {
+  const std::uint64_t stage = stage_memory(make_problem(two_pieces(), "a"), 0, 0, 2);
+  EXPECT_EQ(stage, kWaitingRequests * 1000 + 1000);
+}
+
 }  // namespace
 }  // namespace lamina

@@ -39,7 +39,7 @@ void print(const Benchmark& benchmark) {
       const auto& time = benchmark.measurements[device][piece].time;
       row.push_back(
           time ? fmt::format("{:.3f} ({:.3f}–{:.3f})", time->median * 1e3, time->p10 * 1e3, time->p90 * 1e3)
-               : "does not fit");
+               : "can't run");
     }
     row.push_back(format_bytes(benchmark.pieces[piece].weight_bytes));
     row.push_back(format_bytes(benchmark.cut_bytes[piece + 1]));
@@ -50,6 +50,10 @@ void print(const Benchmark& benchmark) {
   for (std::size_t from = 0; from < benchmark.devices.size(); ++from) {
     for (std::size_t to = 0; to < benchmark.devices.size(); ++to) {
       const Link& link = benchmark.links[from][to];
+      if (!link.failure.empty()) {
+        links.push_back({benchmark.devices[from].name, benchmark.devices[to].name, "", "", "", "failed"});
+        continue;
+      }
       links.push_back({benchmark.devices[from].name, benchmark.devices[to].name,
                        format_seconds(link.round_trip_min), format_seconds(link.round_trip_mean),
                        format_seconds(link.round_trip_max),

@@ -101,6 +101,7 @@ void run(const Options& options) {
   Planning planning(model, benchmark, resolve_source(options.source, benchmark), options.plan);
   std::vector<Plan> plans = planning.find_to_run(options.top, options.measure);
   if (options.measure > 0) plans = rehearse_on_workers(options, model, planning, std::move(plans));
+  for (const std::string& remark : planning.remarks()) std::fprintf(stderr, "%s\n", remark.c_str());
   const std::size_t shown = std::min(options.top, plans.size());
   for (std::size_t rank = 0; rank < shown; ++rank) {
     if (options.top > 1) std::printf("%splan %zu of %zu\n", rank > 0 ? "\n" : "", rank + 1, shown);

@@ -6,6 +6,7 @@
 #include "graph/rows.h"
 #include "plan/conflict.h"
 #include "plan/constraints.h"
+#include "plan/holes.h"
 #include "plan/measured_choice.h"
 #include "plan/problem.h"
 #include "plan/stopgap.h"
@@ -269,9 +270,12 @@ std::vector<Plan> Planning::find_of(PlanningProblem& one) {
     if (!accepted) return find_of(one);
   } catch (const Error& error) {
     if (!says_none_fits(error)) throw;
-    const std::string conflict = explain_conflict(free, layers_, constraints_, one.request);
-    if (conflict.empty()) throw;
-    fail(error.code(), "{}; {}", error.what(), conflict);
+    const auto stuck = explain_stuck_piece(one.benchmark, free, one.problem, changes_.gone);
+    const std::string reason = stuck.value_or(error.what());
+    const std::string conflict =
+        explain_conflict(free, layers_, constraints_, one.request,
+                         stuck ? std::vector<Hole>{} : holes_of(one.benchmark, changes_.gone));
+    throw Error(error.code(), conflict.empty() ? reason : reason + "; " + conflict);
   }
   return plans;
 }
@@ -293,6 +297,16 @@ std::optional<Plan> Planning::find_stopgap(const Plan& ran, double rows_per_seco
   plan.demands = demands_;
   plan.joining = ran.joining;
   return plan;
+}
+
+std::vector<std::string> Planning::remarks() const {
+  std::vector<std::string> remarks;
+  for (const auto& [batch, one] : by_batch_) {
+    for (const std::string& line : describe_holes(one.benchmark)) {
+      if (std::find(remarks.begin(), remarks.end(), line) == remarks.end()) remarks.push_back(line);
+    }
+  }
+  return remarks;
 }
 
 void Planning::learn(const Plan& plan, const StageRuns& runs) {

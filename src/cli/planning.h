@@ -80,6 +80,9 @@ class Planning {
   // other no longer keeps what is asked for, as devices are now.
   double gain(const Plan& plan, const Plan& against) const;
 
+  // What plans do without, for people: machines and links that could not be measured.
+  std::vector<std::string> remarks() const;
+
   const PlanningRequest& request() const { return request_; }  // of single requests
   const PlanningProblem& made_from(const Plan& plan) const { return by_batch_.at(plan.batch); }
 

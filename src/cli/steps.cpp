@@ -6,6 +6,7 @@
 #include "cli/progress_bar.h"
 #include "cli/tls_options.h"
 #include "deploy/devices.h"
+#include "plan/holes.h"
 
 #include <chrono>
 #include <cstdio>
@@ -135,14 +136,7 @@ HeadOptions head_options(const ServeArguments& arguments) {
 }
 
 void print_failures(const Benchmark& benchmark) {
-  for (std::size_t device = 0; device < benchmark.devices.size(); ++device) {
-    for (std::size_t piece = 0; piece < benchmark.pieces.size(); ++piece) {
-      const PieceMeasurement& measured = benchmark.measurements[device][piece];
-      if (measured.time) continue;
-      std::fprintf(stderr, "'%s' can't run on '%s': %s\n", benchmark.pieces[piece].name.c_str(),
-                   benchmark.devices[device].name.c_str(), measured.failure.c_str());
-    }
-  }
+  for (const std::string& line : describe_holes(benchmark)) std::fprintf(stderr, "%s\n", line.c_str());
 }
 
 Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, Fleet& fleet,

@@ -61,10 +61,10 @@ struct ServeArguments {
 FleetOptions fleet_options(const std::filesystem::path& directory, const TlsFiles& tls, double startup);
 HeadOptions head_options(const ServeArguments& arguments);
 
-// Says on standard error what could not run where.
+// Says on standard error what could not be measured, and why.
 void print_failures(const Benchmark& benchmark);
 
-// Measures and saves DIR/benchmark.json; says what could not run where.
+// Measures and saves DIR/benchmark.json; says what could not be measured.
 Benchmark run_benchmark(const std::filesystem::path& directory, const SlicedModel& model, Fleet& fleet,
                         const BenchmarkOptions& options);
 

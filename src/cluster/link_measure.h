@@ -10,8 +10,8 @@
 namespace lamina {
 
 struct LinkTimes {
-  Link link;
-  MessageTime messages;  // sending by this process, receiving by the other
+  Link link = {};
+  MessageTime messages = {};  // sending by this process, receiving by the other
 };
 
 // `pings` empty messages, then large ones for so long, each after an idle `pause`. A frame takes half a round

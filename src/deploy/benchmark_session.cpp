@@ -106,23 +106,42 @@ class Session {
   void measure_links(Benchmark& benchmark) {
     const auto& members = fleet_.members();
     benchmark.messages.resize(members.size());
-    const double others = std::max(1.0, static_cast<double>(members.size()) - 1);
+    std::vector<double> sending(members.size(), 0);  // links that count
+    std::vector<double> receiving(members.size(), 0);
     for (std::size_t from = 0; from < members.size(); ++from) {
       auto& row = benchmark.links.emplace_back();
       for (std::size_t to = 0; to < members.size(); ++to) {
-        step(fmt::format("link {} → {}", members[from].device.name, members[to].device.name));
-        const LinkTimes times = members[from].client->measure_link(
-            members[to].client->address(), options_.pings, options_.bandwidth_seconds,
-            pause(slowest_threads(), options_.batches.front()));
+        const LinkTimes times = measure_link(members[from], members[to]);
         row.push_back(times.link);
-        if (from == to && members.size() > 1) continue;
+        if (!times.link.failure.empty() || (from == to && members.size() > 1)) continue;
         // Of a machine alone, one process is at both ends.
         const double ends = from == to ? 2 : 1;
-        benchmark.messages[from].send += times.messages.send / ends / others;
-        benchmark.messages[from].send_byte += times.messages.send_byte / ends / others;
-        benchmark.messages[to].receive += times.messages.receive / ends / others;
-        benchmark.messages[to].receive_byte += times.messages.receive_byte / ends / others;
+        benchmark.messages[from].send += times.messages.send / ends;
+        benchmark.messages[from].send_byte += times.messages.send_byte / ends;
+        benchmark.messages[to].receive += times.messages.receive / ends;
+        benchmark.messages[to].receive_byte += times.messages.receive_byte / ends;
+        ++sending[from];
+        ++receiving[to];
       }
+    }
+    for (std::size_t device = 0; device < members.size(); ++device) {
+      MessageTime& time = benchmark.messages[device];
+      time.send /= std::max(1.0, sending[device]);
+      time.send_byte /= std::max(1.0, sending[device]);
+      time.receive /= std::max(1.0, receiving[device]);
+      time.receive_byte /= std::max(1.0, receiving[device]);
+    }
+  }
+
+  // That a machine can't be reached from another is a result.
+  LinkTimes measure_link(const FleetMember& from, const FleetMember& to) {
+    step(fmt::format("link {} → {}", from.device.name, to.device.name));
+    try {
+      return from.client->measure_link(to.client->address(), options_.pings, options_.bandwidth_seconds,
+                                       pause(slowest_threads(), options_.batches.front()));
+    } catch (const Error& error) {
+      fleet_.restart_ended();
+      return {.link = {.failure = error.what()}, .messages = {}};
     }
   }
 

@@ -26,7 +26,7 @@ using Progress = std::function<void(std::size_t done, std::size_t all, const std
 
 // Devices are measured one after another, so that those of one machine don't disturb each other. A piece that
 // can't run on a device, for its memory or otherwise, is marked with the reason and not fatal; a local worker
-// that dies of it is started again. `model_hash` is that of model.json.
+// that dies of it is started again. So is a link that can't be measured. `model_hash` is that of model.json.
 Benchmark measure_fleet(const SlicedModel& model, const std::string& model_hash, Fleet& fleet,
                         const BenchmarkOptions& options, const Progress& progress);
 

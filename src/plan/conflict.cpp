@@ -25,8 +25,8 @@ std::vector<std::size_t> indices_of(const std::vector<bool>& active) {
 class Demanded {
  public:
   Demanded(const PlacementProblem& problem, const std::vector<std::vector<std::string>>& layers,
-           const Constraints& constraints, const PlanningRequest& request)
-      : problem_(problem), layers_(layers), constraints_(constraints), request_(request) {
+           const Constraints& constraints, const PlanningRequest& request, const std::vector<Hole>& holes)
+      : problem_(problem), layers_(layers), constraints_(constraints), request_(request), holes_(holes) {
     texts_ = to_strings(constraints);
     if (std::isfinite(request.deadline)) {
       deadline_ = texts_.size();
@@ -38,6 +38,7 @@ class Demanded {
     }
     memory_ = texts_.size();
     texts_.push_back("the memory of the machines");
+    for (const Hole& hole : holes) texts_.push_back(hole.text);
   }
 
   const std::vector<std::string>& texts() const { return texts_; }
@@ -49,6 +50,9 @@ class Demanded {
     request.objective = Objective::latency;
     request.top = 1;
     try {
+      for (std::size_t i = 0; i < holes_.size(); ++i) {
+        if (!active[memory_ + 1 + i]) holes_[i].fill(problem);
+      }
       const Constraints kept = keep_only(constraints_, active);
       apply_constraints(kept, layers_, problem);
       request.time_limits = time_limits(kept, problem);
@@ -74,10 +78,11 @@ class Demanded {
   const std::vector<std::vector<std::string>>& layers_;
   const Constraints& constraints_;
   const PlanningRequest& request_;
+  const std::vector<Hole>& holes_;
   std::vector<std::string> texts_;
   std::size_t deadline_ = kNone;
   std::size_t rate_ = kNone;
-  std::size_t memory_ = 0;
+  std::size_t memory_ = 0;  // the holes follow it
 };
 
 }  // namespace
@@ -105,11 +110,12 @@ std::vector<std::size_t> find_conflict(std::size_t count,
 
 std::string explain_conflict(const PlacementProblem& problem,
                              const std::vector<std::vector<std::string>>& layers,
-                             const Constraints& constraints, const PlanningRequest& request) {
+                             const Constraints& constraints, const PlanningRequest& request,
+                             const std::vector<Hole>& holes) {
   // Many sets of demands are tried.
   PlanningRequest brief = request;
   brief.branch_time = request.branch_time / 10;
-  const Demanded demanded(problem, layers, constraints, brief);
+  const Demanded demanded(problem, layers, constraints, brief, holes);
   const std::size_t count = demanded.texts().size();
   if (!demanded.is_possible(std::vector<bool>(count, false))) return "";
   const std::vector<std::size_t> conflict =
@@ -120,6 +126,9 @@ std::string explain_conflict(const PlacementProblem& problem,
     text += demanded.texts()[conflict[i]];
   }
   if (text.empty()) return "";
+  // A hole is no demand that could be met.
+  if (conflict.back() >= count - holes.size())
+    return (conflict.size() == 1 ? "what stands in the way is " : "what stands in the way together: ") + text;
   return conflict.size() == 1 ? "it is " + text + " alone that can't be met"
                               : "what can't be met together: " + text;
 }

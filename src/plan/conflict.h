@@ -2,6 +2,7 @@
 #pragma once
 
 #include "plan/constraints.h"
+#include "plan/holes.h"
 #include "plan/planner.h"
 
 #include <cstddef>
@@ -17,11 +18,12 @@ namespace lamina {
 std::vector<std::size_t> find_conflict(std::size_t count,
                                        const std::function<bool(const std::vector<bool>& active)>& possible);
 
-// For a request that no placement meets: the smallest set of constraints, deadline, rate and memory of the
-// machines that can't be met together, in words. `problem` is without constraints. Empty where nothing would
-// help.
+// For a request that no placement meets: the smallest set of constraints, deadline, rate, memory of the
+// machines and holes of the benchmark that can't be met together, in words. `problem` is without constraints.
+// Empty where nothing would help.
 std::string explain_conflict(const PlacementProblem& problem,
                              const std::vector<std::vector<std::string>>& layers,
-                             const Constraints& constraints, const PlanningRequest& request);
+                             const Constraints& constraints, const PlanningRequest& request,
+                             const std::vector<Hole>& holes);
 
 }  // namespace lamina

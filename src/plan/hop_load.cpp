@@ -25,7 +25,8 @@ HopLoad load_of(const PlacementProblem& problem, const std::vector<Replica>& fro
       const double share = sender.share * to[i].share;
       const double busy = share * seconds_per_byte(link);
       load.round_trip += share * link.round_trip;
-      load.max_bytes = std::min(load.max_bytes, link.max_bytes);
+      // Also where any period is allowed, an infinite one too.
+      load.max_bytes = std::min(load.max_bytes, link.bandwidth > 0 ? link.max_bytes : 0);
       load.transfer += busy;
       if (sender.device == to[i].device) {
         load.other = std::max(load.other, busy);

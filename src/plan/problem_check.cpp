@@ -2,10 +2,10 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "plan/completion_bound.h"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 
 namespace lamina {
@@ -44,6 +44,15 @@ bool can_branch(const PlacementProblem& problem, std::size_t piece) {
   });
 }
 
+bool runs_anything(const PlacementProblem& problem, std::size_t device) {
+  const auto runs = [](const PieceCost& cost) { return std::isfinite(cost.seconds); };
+  return std::any_of(problem.cost[device].begin(), problem.cost[device].end(), runs) ||
+         std::any_of(problem.blocks.begin(), problem.blocks.end(), [&](const PlanBlock& block) {
+           return std::any_of(block.branches.begin(), block.branches.end(),
+                              [&](const PlanBranch& branch) { return runs(branch.cost[device]); });
+         });
+}
+
 void expect_sound_blocks(const PlacementProblem& problem) {
   std::size_t reached = 0;
   for (const PlanBlock& block : problem.blocks) {
@@ -58,18 +67,6 @@ void expect_sound_blocks(const PlacementProblem& problem) {
       fail(ErrorCode::invalid_argument, "the figures of the block of pieces {} to {} don't fit",
            block.first_piece, block.end_piece);
     reached = block.end_piece;
-  }
-}
-
-void expect_every_piece_runs(const PlacementProblem& problem) {
-  for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
-    const bool runs = std::any_of(problem.cost.begin(), problem.cost.end(),
-                                  [&](const auto& costs) { return std::isfinite(costs[piece].seconds); });
-    if (!runs && !can_branch(problem, piece)) {
-      fail(ErrorCode::out_of_memory,
-           "piece '{}' can run on no device: none has the memory, or constraints forbid it",
-           problem.pieces[piece].name);
-    }
   }
 }
 
@@ -116,15 +113,41 @@ void expect_sound(const PlacementProblem& problem) {
   }
   expect_wires(problem);
   expect_sound_blocks(problem);
-  expect_every_piece_runs(problem);
+  if (const auto piece = find_stuck_piece(problem)) {
+    fail(ErrorCode::out_of_memory,
+         "piece '{}' can run on no device: it failed on them, or constraints forbid it",
+         problem.pieces[*piece].name);
+  }
+}
+
+std::optional<std::size_t> find_stuck_piece(const PlacementProblem& problem) {
+  for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
+    const bool runs = std::any_of(problem.cost.begin(), problem.cost.end(),
+                                  [&](const auto& costs) { return std::isfinite(costs[piece].seconds); });
+    if (!runs && !can_branch(problem, piece)) return piece;
+  }
+  return std::nullopt;
 }
 
 void fail_for_memory(const PlacementProblem& problem) {
+  if (!std::isfinite(CompletionBound(problem).from_start())) {
+    fail(ErrorCode::out_of_memory,
+         "no placement fits, whatever the memory: there are no links that carry what crosses between stages");
+  }
+  for (std::size_t device = 0; device < problem.devices.size(); ++device) {
+    if (problem.devices[device].required && !runs_anything(problem, device)) {
+      fail(ErrorCode::out_of_memory, "no placement fits: '{}' is to be used, but can run nothing",
+           problem.devices[device].name);
+    }
+  }
   std::uint64_t needed = 0;
   for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
-    std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
-    for (const auto& costs : problem.cost) least = std::min(least, costs[piece].weight_bytes);
-    needed += least;
+    std::optional<std::uint64_t> least;  // of those that can run it
+    for (const auto& costs : problem.cost) {
+      if (std::isfinite(costs[piece].seconds))
+        least = std::min(least.value_or(costs[piece].weight_bytes), costs[piece].weight_bytes);
+    }
+    needed += least.value_or(0);
   }
   std::string budgets;
   for (const PlanDevice& device : problem.devices) {

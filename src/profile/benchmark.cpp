@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "profile/figures_json.h"
 
 #include <algorithm>
 #include <set>
@@ -16,41 +17,6 @@ namespace {
 constexpr std::string_view kFormat = "lamina-benchmark";
 constexpr std::int64_t kVersion = 4;
 constexpr std::uint64_t kMaxBenchmarkFile = 256U << 20U;
-
-Json to_json(const PieceMeasurement& measurement) {
-  if (!measurement.time) return {{"failure", measurement.failure}};
-  const PieceTime& time = *measurement.time;
-  return {{"median", time.median},
-          {"p10", time.p10},
-          {"p90", time.p90},
-          {"activation_bytes", time.activation_bytes},
-          {"weight_bytes", time.weight_bytes},
-          {"steady", time.steady},
-          {"load", time.load}};
-}
-
-PieceMeasurement measurement_from_json(const Json& json, const std::string& where) {
-  if (json.is_object() && json.contains("failure"))
-    return {std::nullopt, json_string(json, "failure", where)};
-  PieceTime time{json_magnitude(json, "median", where),  json_magnitude(json, "p10", where),
-                 json_magnitude(json, "p90", where),     json_size(json, "activation_bytes", where),
-                 json_size(json, "weight_bytes", where), json_magnitude(json, "steady", where)};
-  // Files from before it was measured lack it.
-  if (json.contains("load")) time.load = json_magnitude(json, "load", where);
-  return {time, ""};
-}
-
-Json to_json(const Link& link) {
-  return {{"round_trip_min", link.round_trip_min},
-          {"round_trip_mean", link.round_trip_mean},
-          {"round_trip_max", link.round_trip_max},
-          {"bandwidth", link.bandwidth}};
-}
-
-Link link_from_json(const Json& json, const std::string& where) {
-  return {json_magnitude(json, "round_trip_min", where), json_magnitude(json, "round_trip_mean", where),
-          json_magnitude(json, "round_trip_max", where), json_magnitude(json, "bandwidth", where)};
-}
 
 Json to_json(const MessageTime& time) {
   return {{"send", time.send},
@@ -71,147 +37,6 @@ Json to_json(const FormatTime& time) {
 FormatTime format_from_json(const Json& json, const std::string& where) {
   return {json_string(json, "format", where), json_magnitude(json, "narrow", where),
           json_magnitude(json, "widen", where)};
-}
-
-// A list that must have `count` entries.
-const Json& sized_array(const Json& value, std::size_t count, const std::string& what,
-                        const std::string& where) {
-  if (!value.is_array() || value.size() != count) {
-    fail(ErrorCode::corrupt, "{}: '{}' is {}, expected a list of {}", where, what, json_excerpt(value),
-         count);
-  }
-  return value;
-}
-
-Json to_json(const std::vector<std::vector<PieceMeasurement>>& rows) {
-  Json json = Json::array();
-  for (const auto& row : rows) {
-    Json cells = Json::array();
-    for (const PieceMeasurement& cell : row) cells.push_back(to_json(cell));
-    json.push_back(std::move(cells));
-  }
-  return json;
-}
-
-std::vector<std::vector<PieceMeasurement>> measurements_from_json(const Json& json, std::size_t devices,
-                                                                  std::size_t pieces,
-                                                                  const std::string& where) {
-  std::vector<std::vector<PieceMeasurement>> rows;
-  for (const Json& row :
-       sized_array(json_member(json, "measurements", where), devices, "measurements", where)) {
-    auto& cells = rows.emplace_back();
-    for (const Json& cell : sized_array(row, pieces, "measurements", where))
-      cells.push_back(measurement_from_json(cell, where));
-  }
-  return rows;
-}
-
-std::vector<std::uint64_t> sizes_from_json(const Json& json, const std::string& key,
-                                           const std::string& where) {
-  std::vector<std::uint64_t> sizes;
-  for (const std::int64_t size : json_integers(json, key, where)) {
-    if (size < 0) fail(ErrorCode::corrupt, "{}: '{}' has {}, expected at least 0", where, key, size);
-    sizes.push_back(static_cast<std::uint64_t>(size));
-  }
-  return sizes;
-}
-
-Json to_json(const BlockInfo& block) {
-  Json branches = Json::array();
-  for (const BranchInfo& branch : block.branches) {
-    branches.push_back({{"name", branch.name},
-                        {"inputs", branch.inputs},
-                        {"output_bytes", branch.output_bytes},
-                        {"weight_bytes", branch.weight_bytes}});
-  }
-  return {{"begin", block.begin},
-          {"end", block.end},
-          {"input_bytes", block.input_bytes},
-          {"direct_bytes", block.direct_bytes},
-          {"branches", branches},
-          {"measurements", to_json(block.measurements)}};
-}
-
-BlockInfo block_from_json(const Json& json, std::size_t devices, const std::string& where) {
-  BlockInfo block;
-  block.begin = json_size(json, "begin", where);
-  block.end = json_size(json, "end", where);
-  block.input_bytes = sizes_from_json(json, "input_bytes", where);
-  block.direct_bytes = json_size(json, "direct_bytes", where);
-  for (const Json& entry : json_array(json, "branches", where)) {
-    BranchInfo& branch = block.branches.emplace_back();
-    branch.name = json_string(entry, "name", where);
-    branch.output_bytes = json_size(entry, "output_bytes", where);
-    branch.weight_bytes = json_size(entry, "weight_bytes", where);
-    for (const std::uint64_t input : sizes_from_json(entry, "inputs", where)) {
-      if (input >= block.input_bytes.size())
-        fail(ErrorCode::corrupt, "{}: branch '{}' uses input {} of {}", where, branch.name, input,
-             block.input_bytes.size());
-      branch.inputs.push_back(input);
-    }
-  }
-  if (block.branches.size() < 2)
-    fail(ErrorCode::corrupt, "{}: a block of {} branches", where, block.branches.size());
-  block.measurements = measurements_from_json(json, devices, block.branches.size(), where);
-  return block;
-}
-
-// Blocks begin and end where pieces do, with a piece between two of them.
-void check_places(const std::vector<BlockInfo>& blocks, const std::vector<PieceInfo>& pieces,
-                  const std::string& where) {
-  std::size_t reached = 0;
-  for (const BlockInfo& block : blocks) {
-    const auto is_piece = [&](std::size_t PieceInfo::*end, std::size_t position) {
-      return std::any_of(pieces.begin(), pieces.end(),
-                         [&](const PieceInfo& piece) { return piece.*end == position; });
-    };
-    const bool apart = &block == &blocks.front() || block.begin > reached;
-    if (!apart || block.end <= block.begin || !is_piece(&PieceInfo::begin, block.begin) ||
-        !is_piece(&PieceInfo::end, block.end)) {
-      fail(ErrorCode::corrupt, "{}: the block from cut {} to {} is out of place", where, block.begin,
-           block.end);
-    }
-    reached = block.end;
-  }
-}
-
-Json figures_to_json(const BatchFigures& figures) {
-  Json json = {{"batch", figures.batch},
-               {"cut_bytes", figures.cut_bytes},
-               {"fusion", figures.fusion},
-               {"steady_fusion", figures.steady_fusion},
-               {"measurements", to_json(figures.measurements)},
-               {"blocks", Json::array()}};
-  for (const BlockInfo& block : figures.blocks) json["blocks"].push_back(to_json(block));
-  return json;
-}
-
-std::vector<double> figures_of_devices(const Json& json, const std::string& key, std::size_t devices,
-                                       const std::string& where) {
-  std::vector<double> figures;
-  for (const Json& figure : sized_array(json_member(json, key, where), devices, key, where))
-    figures.push_back(json_magnitude({{key, figure}}, key, where));
-  return figures;
-}
-
-BatchFigures figures_from_json(const Json& json, std::size_t devices, const std::vector<PieceInfo>& pieces,
-                               const std::string& where) {
-  BatchFigures figures;
-  figures.batch = json_integer(json, "batch", where);
-  if (figures.batch < 1)
-    fail(ErrorCode::corrupt, "{}: batch is {}, expected at least 1", where, figures.batch);
-  figures.cut_bytes = sizes_from_json(json, "cut_bytes", where);
-  sized_array(json["cut_bytes"], pieces.size() + 1, "cut_bytes", where);
-  figures.fusion = figures_of_devices(json, "fusion", devices, where);
-  figures.steady_fusion = figures_of_devices(json, "steady_fusion", devices, where);
-  figures.measurements = measurements_from_json(json, devices, pieces.size(), where);
-  // Files from before there were blocks lack them.
-  if (json.contains("blocks")) {
-    for (const Json& block : json_array(json, "blocks", where))
-      figures.blocks.push_back(block_from_json(block, devices, where));
-    check_places(figures.blocks, pieces, where);
-  }
-  return figures;
 }
 
 }  // namespace
@@ -309,8 +134,15 @@ Benchmark benchmark_from_json(const Json& json, const std::string& where) {
   benchmark.model_hash = json_string(json, "model_hash", where);
   benchmark.engine = json_string(json, "engine", where);
   benchmark.memory_multiplier = json_magnitude(json, "memory_multiplier", where);
+  if (!(benchmark.memory_multiplier > 0) || benchmark.memory_multiplier > 1) {
+    fail(ErrorCode::corrupt, "{}: 'memory_multiplier' is {}, expected more than 0 and at most 1", where,
+         benchmark.memory_multiplier);
+  }
+  std::set<std::string> names;
   for (const Json& device : json_array(json, "devices", where)) {
     benchmark.devices.push_back(device_from_json(device, where));
+    if (!names.insert(benchmark.devices.back().name).second)
+      fail(ErrorCode::corrupt, "{}: two devices are named '{}'", where, benchmark.devices.back().name);
   }
   std::size_t reached = 0;
   for (const Json& piece : json_array(json, "pieces", where)) {
@@ -323,10 +155,9 @@ Benchmark benchmark_from_json(const Json& json, const std::string& where) {
     reached = info.end;
     benchmark.pieces.push_back(info);
   }
-  const std::size_t devices = benchmark.devices.size();
-  const std::size_t pieces = benchmark.pieces.size();
-  if (devices == 0 || pieces == 0)
-    fail(ErrorCode::corrupt, "{}: {} devices and {} pieces", where, devices, pieces);
+  const std::vector<DeviceInfo>& devices = benchmark.devices;
+  if (devices.empty() || benchmark.pieces.empty())
+    fail(ErrorCode::corrupt, "{}: {} devices and {} pieces", where, devices.size(), benchmark.pieces.size());
   static_cast<BatchFigures&>(benchmark) = figures_from_json(json, devices, benchmark.pieces, where);
   benchmark.wake = figures_of_devices(json, "wake", devices, where);
   std::set<std::int64_t> sizes = {benchmark.batch};
@@ -338,14 +169,19 @@ Benchmark benchmark_from_json(const Json& json, const std::string& where) {
         fail(ErrorCode::corrupt, "{}: batches of {} twice", where, benchmark.other_batches.back().batch);
     }
   }
-  for (const Json& row : sized_array(json_member(json, "links", where), devices, "links", where)) {
+  for (const Json& row : sized_array(json_member(json, "links", where), devices.size(), "links", where)) {
+    const std::string& from = devices[benchmark.links.size()].name;
     auto& cells = benchmark.links.emplace_back();
-    for (const Json& cell : sized_array(row, devices, "links", where))
-      cells.push_back(link_from_json(cell, where));
+    for (const Json& cell :
+         sized_array(row, devices.size(), "links", fmt::format("{}, device '{}'", where, from)))
+      cells.push_back(link_from_json(
+          cell, fmt::format("{}, link from '{}' to '{}'", where, from, devices[cells.size()].name)));
   }
-  for (const Json& messages : sized_array(json_member(json, "messages", where), devices, "messages", where))
-    benchmark.messages.push_back(messages_from_json(messages, where));
-  for (const Json& row : sized_array(json_member(json, "formats", where), devices, "formats", where)) {
+  for (const Json& messages :
+       sized_array(json_member(json, "messages", where), devices.size(), "messages", where))
+    benchmark.messages.push_back(messages_from_json(
+        messages, fmt::format("{}, device '{}'", where, devices[benchmark.messages.size()].name)));
+  for (const Json& row : sized_array(json_member(json, "formats", where), devices.size(), "formats", where)) {
     if (!row.is_array()) fail(ErrorCode::corrupt, "{}: 'formats' of a device are no list", where);
     auto& cells = benchmark.formats.emplace_back();
     for (const Json& cell : row) cells.push_back(format_from_json(cell, where));

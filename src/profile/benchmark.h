@@ -39,11 +39,13 @@ struct PieceMeasurement {
   std::string failure;
 };
 
+// A link that could not be measured has no bandwidth, and `failure` says why.
 struct Link {
   double round_trip_min = 0;  // seconds, for an empty message
   double round_trip_mean = 0;
   double round_trip_max = 0;
-  double bandwidth = 0;  // bytes a second, one direction
+  double bandwidth = 0;  // bytes a second, one direction; 0: nothing can be sent
+  std::string failure = {};
 };
 
 // What messages take on a device, seconds of one processor.
@@ -126,7 +128,8 @@ Benchmark at_batch(Benchmark benchmark, std::int64_t batch);
 Json to_json(const DeviceInfo& device);
 DeviceInfo device_from_json(const Json& json, const std::string& where);
 Json to_json(const Benchmark& benchmark);
-// Error(corrupt) naming `where` for anything that does not fit: holes, negative or non-finite figures.
+// Error(corrupt) naming `where`, and the device, piece or link, for anything that does not fit: missing,
+// negative or non-finite figures. What is null, a piece on a device or a link, was never measured.
 Benchmark benchmark_from_json(const Json& json, const std::string& where);
 void save_benchmark(const std::filesystem::path& directory, const Benchmark& benchmark);
 Benchmark load_benchmark(const std::filesystem::path& directory);

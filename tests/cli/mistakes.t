@@ -108,7 +108,7 @@ Plans, for a model that was measured:
   lamina: constraints break off at 'first', expected '{' as in must={block1_conv1:vm4},mustnot={fc*:vm4}
   [2]
   $ lamina configure cut a -c 'mustnot={first:a}'
-  lamina: piece 'first' can run on no device: none has the memory, or constraints forbid it; it is mustnot={first:a} alone that can't be met
+  lamina: slice 'first' can run on no machine: constraints forbid 'a'; it is mustnot={first:a} alone that can't be met
   [4]
   $ ls cut/plan.json 2>/dev/null
   [2]

@@ -68,6 +68,78 @@ What can't be met is said, with what is in its way; the plan stays as it is:
   [2]
   $ cmp cut/plan.json before.json
 
+A benchmark with holes: plans do without what failed and say so, and where there are none they say what failed:
+
+  $ cp cut/benchmark.json whole.json
+  $ edit() { jq "$1" whole.json >cut/benchmark.json; }
+  $ edit '.measurements[1] |= map({failure: "it was killed"})'
+  $ lamina configure cut a --objective throughput --dry-run | cut -c1-60
+  'b' is left out, since it can't run 'first', 'branch … join', 'pool … flat', 'scores': it was killed
+  stage  slice               machine   memory  hop in, ms  pre
+      1  first … scores      a        4.1 MiB       0.001   
+         back to the source  a                      0.001
+  predicted latency 40.001 ms, at most 25 requests/s, for a ba
+  $ lamina configure cut a -c 'use={b}'
+  lamina: no placement fits: 'b' is to be used, but can run nothing; what stands in the way together: use={b} and what failed on 'b'
+  [4]
+  $ edit '.measurements[0][1] = {failure: "out of memory"}'
+  $ lamina configure cut a --dry-run | sed -n 's/^ *1 .* b .*/on b/p'
+  'a' can't run 'branch … join': out of memory
+  on b
+  $ edit '.measurements |= map(.[2] = {failure: "it was killed"})'
+  $ lamina configure cut a
+  lamina: slice 'pool … flat' can run on no machine: on 'a' it failed: it was killed; on 'b' it failed: it was killed; on 'slow' it failed: it was killed
+  [4]
+  $ edit '.measurements[1][0] = null'
+  $ lamina configure cut a -c 'mustnot={first:a},avoid={slow}'
+  lamina: slice 'first' can run on no machine: constraints forbid 'a'; on 'b' it failed: no figures; constraints forbid 'slow'; what can't be met together: mustnot={first:a} and avoid={slow}
+  [4]
+  $ edit '.links[0][1] = {failure: "connection refused"} | .links[1][0].bandwidth = 0'
+  $ lamina configure cut a --objective throughput --dry-run | tail -1 | sed 's/.*at most/at most/'
+  nothing is sent over the link from 'a' to 'b': it could not be measured: connection refused
+  nothing is sent over the link from 'b' to 'a': it has no bandwidth
+  at most 25 requests/s, for a batch of 1; no plan of one stage a machine carries more
+  $ edit '.links[0] |= map(null)'
+  $ lamina configure cut a
+  lamina: no placement fits, whatever the memory: there are no links that carry what crosses between stages; what stands in the way is the lack of a link from 'a' to 'a' (it could not be measured: no figures), from 'a' to 'b' (it could not be measured: no figures), from 'a' to 'slow' (it could not be measured: no figures)
+  [4]
+  $ edit '.links |= map(map(.bandwidth = 0))'
+  $ lamina configure cut a 2>&1 | grep -o "lack of a link from 'a' to 'a' (it has no bandwidth), .* and 5 more"
+  lack of a link from 'a' to 'a' (it has no bandwidth), * and 5 more (glob)
+  $ edit '.devices[0].free_memory = 1e6 | .links[0][1].bandwidth = 0 | .links[0][2].bandwidth = 0'
+  $ lamina configure cut a 2>&1 | grep -o 'what stands .*'
+  what stands in the way together: the memory of the machines and the lack of a link from 'a' to 'b' (it has no bandwidth), from 'a' to 'slow' (it has no bandwidth)
+
+Figures that are none are refused by name of machine, slice or link:
+
+  $ refused() { edit "$1"; lamina configure cut a; }
+  $ refused '.measurements[0][1].median = -1'
+  lamina: cut/benchmark.json, 'branch … join' on 'a': 'median' is -1, expected at least 0
+  [1]
+  $ refused '.measurements[1][0].steady = nan'
+  lamina: cut/benchmark.json, 'first' on 'b': 'steady' is null, expected a finite number
+  [1]
+  $ refused '.links[0][1].bandwidth = -1e9'
+  lamina: cut/benchmark.json, link from 'a' to 'b': 'bandwidth' is -1000000000, expected at least 0
+  [1]
+  $ refused '.links[2][0].round_trip_mean = nan'
+  lamina: cut/benchmark.json, link from 'slow' to 'a': 'round_trip_mean' is null, expected a finite number
+  [1]
+  $ refused '.links[1] |= .[1:]' 2>&1 | grep -o "^.*device 'b': 'links' is\|, expected .*"
+  lamina: cut/benchmark.json, device 'b': 'links' is
+  , expected a list of 3
+  $ refused '.wake[1] = -1'
+  lamina: cut/benchmark.json, device 'b': 'wake' is -1, expected at least 0
+  [1]
+  $ refused '.memory_multiplier = 0'
+  lamina: cut/benchmark.json: 'memory_multiplier' is 0, expected more than 0 and at most 1
+  [1]
+  $ sed 's/"bandwidth": [0-9.]*/"bandwidth": NaN/' whole.json >cut/benchmark.json
+  $ lamina configure cut a 2>&1 | cut -c1-46
+  lamina: cut/benchmark.json: not valid JSON: [j
+  $ cp whole.json cut/benchmark.json
+  $ cmp cut/plan.json before.json
+
 Several plans, the reasons, the picture:
 
   $ lamina configure cut a --top 3 --dry-run | grep -c '^plan [123] of 3$'

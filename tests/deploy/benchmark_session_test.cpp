@@ -61,6 +61,19 @@ TEST_F(Measured, AWorkerThatDiesOfAPieceIsStartedAgainAndThePieceMarked) {
   EXPECT_TRUE(row[2].time) << row[2].failure;
 }
 
+TEST_F(Measured, ALinkWhoseSenderDiesIsMarkedAndTheOthersAreMeasured) {
+  Fleet fleet({device("a"), device("b")}, options_);
+  const Benchmark benchmark =
+      measure_fleet(model_, "hash", fleet, quick_, [&](std::size_t, std::size_t, const std::string& what) {
+        if (what == "link a → b") ::kill(fleet.local_workers().front().pid(), SIGKILL);
+      });
+  EXPECT_FALSE(benchmark.links[0][1].failure.empty());
+  EXPECT_EQ(benchmark.links[0][1].bandwidth, 0);
+  EXPECT_GT(benchmark.links[1][0].bandwidth, 0) << benchmark.links[1][0].failure;
+  EXPECT_GT(benchmark.messages[1].send, 0);
+  EXPECT_EQ(benchmark.messages[0].send, 0);
+}
+
 TEST_F(Measured, ADeviceWithoutAWorkerIsNamed) {
   DeviceInfo gone;
   gone.name = "gone";

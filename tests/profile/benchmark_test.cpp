@@ -134,6 +134,45 @@ TEST(Benchmarks, HolesAndFiguresThatAreNoneAreRefused) {
   expect_refused("no devices", [](Json& json) { json["devices"] = Json::array(); });
 }
 
+TEST(Benchmarks, KeepWhyALinkOrAPieceHasNoFigures) {
+  Benchmark benchmark = example();
+  benchmark.links[0][1] = {.failure = "connection refused"};
+  const Benchmark read = benchmark_from_json(to_json(benchmark), "benchmark.json");
+  EXPECT_EQ(read.links[0][1].failure, "connection refused");
+  EXPECT_EQ(read.links[0][1].bandwidth, 0);
+  EXPECT_EQ(read.links[1][0].failure, "");
+  Json json = to_json(example());
+  json["links"][1][0] = nullptr;
+  json["measurements"][1][0] = nullptr;
+  const Benchmark holes = benchmark_from_json(json, "benchmark.json");
+  EXPECT_FALSE(holes.links[1][0].failure.empty());
+  EXPECT_FALSE(holes.measurements[1][0].time);
+  EXPECT_FALSE(holes.measurements[1][0].failure.empty());
+}
+
+TEST(Benchmarks, ErrorsNameTheDevicePieceOrLink) {
+  const auto expect_named = [](const std::string& named, const auto& change) {
+    Json json = to_json(example());
+    change(json);
+    try {
+      benchmark_from_json(json, "benchmark.json");
+      ADD_FAILURE() << "nothing names " << named;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(named), std::string::npos) << error.what();
+    }
+  };
+  expect_named("'dense' on 'pc5': 'median' is -1",
+               [](Json& json) { json["measurements"][1][1]["median"] = -1; });
+  expect_named("'conv' on 'vm4': 'steady' is null",
+               [](Json& json) { json["measurements"][0][0]["steady"] = nullptr; });
+  expect_named("link from 'pc5' to 'vm4': 'bandwidth' is null",
+               [](Json& json) { json["links"][1][0]["bandwidth"] = nullptr; });
+  expect_named("device 'pc5': 'wake' is -1", [](Json& json) { json["wake"][1] = -1; });
+  expect_named("device 'pc5': 'links' is null", [](Json& json) { json["links"][1] = nullptr; });
+  expect_named("two devices are named 'vm4'", [](Json& json) { json["devices"][1]["name"] = "vm4"; });
+  expect_named("'memory_multiplier' is 0", [](Json& json) { json["memory_multiplier"] = 0; });
+}
+
 TEST(Benchmarks, DamagedFilesAreReadOrRefused) {
   const std::string text = to_json(example()).dump(1);
   Random random(1);

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 namespace lamina {
@@ -19,18 +20,17 @@ struct NumberWithUnit {
   std::string unit;
 };
 
-NumberWithUnit split(std::string_view text, std::string_view what) {
+// Nothing where the text is no number from 0 on.
+std::optional<NumberWithUnit> split(std::string_view text) {
   const std::string copy(text);
   char* end = nullptr;
   const double number = std::strtod(copy.c_str(), &end);
-  if (end == copy.c_str() || !std::isfinite(number) || number < 0) {
-    fail(ErrorCode::invalid_argument, "{} is '{}', expected a number with a unit", what, text);
-  }
+  if (end == copy.c_str() || !std::isfinite(number) || number < 0) return std::nullopt;
   std::string unit(end);
   unit.erase(0, unit.find_first_not_of(' ') == std::string::npos ? 0 : unit.find_first_not_of(' '));
   std::transform(unit.begin(), unit.end(), unit.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return {number, unit};
+  return NumberWithUnit{number, unit};
 }
 
 // Columns as a terminal counts them: bytes that continue a UTF-8 character take none.
@@ -84,10 +84,10 @@ std::uint64_t parse_bytes(std::string_view text, std::string_view what) {
                                                                            {"t", 1099511627776},
                                                                            {"tb", 1e12},
                                                                            {"tib", 1099511627776}}};
-  const NumberWithUnit value = split(text, what);
+  const std::optional<NumberWithUnit> value = split(text);
   for (const auto& [unit, scale] : kUnits) {
-    if (unit != value.unit) continue;
-    const double bytes = value.number * scale;
+    if (!value || unit != value->unit) continue;
+    const double bytes = value->number * scale;
     if (bytes > 9e18) break;
     return static_cast<std::uint64_t>(std::llround(bytes));
   }
@@ -97,10 +97,10 @@ std::uint64_t parse_bytes(std::string_view text, std::string_view what) {
 std::chrono::nanoseconds parse_duration(std::string_view text, std::string_view what) {
   constexpr std::array<std::pair<std::string_view, double>, 7> kUnits = {
       {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 60e9}, {"h", 3600e9}}};
-  const NumberWithUnit value = split(text, what);
+  const std::optional<NumberWithUnit> value = split(text);
   for (const auto& [unit, scale] : kUnits) {
-    if (unit == value.unit && value.number * scale < 9e18) {
-      return std::chrono::nanoseconds(std::llround(value.number * scale));
+    if (value && unit == value->unit && value->number * scale < 9e18) {
+      return std::chrono::nanoseconds(std::llround(value->number * scale));
     }
   }
   fail(ErrorCode::invalid_argument, "{} is '{}', expected a duration such as 50ms or 2s", what, text);
@@ -114,7 +114,8 @@ double parse_rate(std::string_view text, std::string_view what) {
   const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
   const bool known = unit.empty() || unit == "/s" || unit == "/min";
   if (error != std::errc() || !known || !(number > 0) || !std::isfinite(number))
-    fail(ErrorCode::invalid_argument, "{} is '{}', expected times a second such as 20/s", what, text);
+    fail(ErrorCode::invalid_argument, "{} is '{}', expected more than 0 times a second, such as 20/s", what,
+         text);
   return unit == "/min" ? number / 60 : number;
 }
 

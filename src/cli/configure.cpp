@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/planning.h"
 #include "cli/signals.h"
@@ -158,7 +159,7 @@ void add_configure(CLI::App& app) {
       ->check(CLI::Range(0, 100));
   command->add_option("-s,--startup", options->startup, "seconds that workers may take to start for that")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   command
       ->add_option("--head-listen", options->head_listen,
                    "HOST:PORT where workers deliver answers then; they must reach it")

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/checks.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/deploy_targets.h"
@@ -216,7 +217,7 @@ void add_deploy(CLI::App& app) {
   options->serve.add_to(*command);
   command->add_option("-s,--startup", options->startup, "seconds that workers may take to start")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   command->add_flag("--detach", options->detach,
                     "go on in the background; see 'lamina status' and 'lamina clean'");
   command->add_flag(

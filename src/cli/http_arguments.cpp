@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/checks.h"
 
 #include <algorithm>
 
@@ -27,7 +28,7 @@ void HttpArguments::add_to(CLI::App& command) {
   command.add_option("--max-rate", rate, "requests a second of one client; 0 for no limit")
       ->envname("LAMINA_MAX_RATE")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_0());
   command.add_option("--max-body", max_body, "largest body of a request")
       ->envname("LAMINA_MAX_BODY")
       ->capture_default_str();

@@ -1,6 +1,7 @@
 // Planning as commands share it.
 #pragma once
 
+#include "cli/plan_arguments.h"
 #include "cli/wire_choice.h"
 #include "deploy/fleet.h"
 #include "deploy/rehearsal.h"
@@ -17,27 +18,7 @@
 #include <string>
 #include <vector>
 
-#include <CLI/App.hpp>
-
 namespace lamina::cli {
-
-// What a plan is to be best at and has to keep, as options.
-struct PlanArguments {
-  std::string constraints;
-  std::string objective = "latency";
-  std::string deadline;
-  std::string min_rate;
-  std::string replicas = "1";
-  std::string batch;  // "8" or "1..64": sizes to join requests into; empty: the benchmark's first, not joined
-  bool no_branches = false;
-  double time_limit = 10;
-  WireArguments wire;
-  void add_to(CLI::App& command);
-};
-
-// What was asked, for plan.json, and back.
-PlanDemands demands_of(const PlanArguments& arguments, const Signature& signature);
-PlanArguments arguments_of(const Plan& plan);
 
 // What plans of one batch size are made from.
 struct PlanningProblem {

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "plan/plan_file.h"
 #include "plan/plan_wires.h"
@@ -171,7 +172,7 @@ void add_simulate(CLI::App& app) {
   command
       ->add_option("--recovery", options->recovery,
                    "seconds from then until a plan without it serves; without it the time to load its stages")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_0());
   command
       ->add_option("--max-in-flight", options->max_in_flight, "requests under way at once; more are refused")
       ->capture_default_str()

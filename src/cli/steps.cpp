@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/checks.h"
 #include "cli/progress_bar.h"
 #include "cli/tls_options.h"
 #include "deploy/devices.h"
@@ -54,10 +55,10 @@ void BenchmarkArguments::add_to(CLI::App& command) {
       ->check(CLI::Range(0.01, 1.0));
   command.add_option("-s,--startup", startup, "seconds that workers may take to start")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   command.add_option("-i,--idle", idle, "seconds to wait before measuring, for machines to settle")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_0());
 }
 
 void ServeArguments::add_to(CLI::App& command) {
@@ -76,7 +77,7 @@ void ServeArguments::add_to(CLI::App& command) {
   command.add_option("--timeout", timeout, "seconds a request may take")
       ->capture_default_str()
       ->envname("LAMINA_TIMEOUT")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   command.add_option("--max-in-flight", max_in_flight, "requests under way at once; more are refused")
       ->capture_default_str()
       ->envname("LAMINA_MAX_IN_FLIGHT")

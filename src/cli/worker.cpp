@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/signals.h"
 #include "cli/tls_options.h"
@@ -64,7 +65,7 @@ void add_worker(CLI::App& app) {
       ->add_option("--listen", options->worker.listen, "HOST:PORT to listen on; port 0 for any that is free")
       ->default_val("0.0.0.0:7070");
   command->add_option("--threads", options->worker.threads, "threads to compute with; 0 for all")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_0());
   command->add_option("--memory", options->memory,
                       "memory it may use, e.g. 2GiB; without it, what the system allows");
   command->add_option("--store", options->store,

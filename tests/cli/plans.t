@@ -55,11 +55,30 @@ What can't be met is said, with what is in its way; the plan stays as it is:
   lamina: no placement answers within 5.00 ms: the fastest possible takes 40.00 ms; it is a latency of at most 5.00 ms alone that can't be met
   [1]
   $ lamina configure cut a --replicas 9
-  lamina: 9 replicas for 3 machines, expected at most as many
+  lamina: --replicas is '9', expected 1 to 3, the number of machines, or auto
   [2]
   $ lamina configure cut a --min-rate fast
-  lamina: --min-rate is 'fast', expected times a second such as 20/s
+  lamina: --min-rate is 'fast', expected more than 0 times a second, such as 20/s
   [2]
+  $ for wrong in --deadline=0ms --deadline=-5ms --deadline=5 --min-rate=0/s --min-rate=-3/s --replicas=0 --replicas=-1 --batch=0 --batch=-4; do
+  >   lamina configure cut a $wrong
+  > done
+  lamina: --deadline is '0ms', expected more than 0, such as 50ms
+  lamina: --deadline is '-5ms', expected a duration such as 50ms or 2s
+  lamina: --deadline is '5', expected a duration such as 50ms or 2s
+  lamina: --min-rate is '0/s', expected more than 0 times a second, such as 20/s
+  lamina: --min-rate is '-3/s', expected more than 0 times a second, such as 20/s
+  lamina: --replicas is '0', expected 1 to 3, the number of machines, or auto
+  lamina: --replicas is '-1', expected 1 to 3, the number of machines, or auto
+  lamina: --batch is '0', expected a size or a range of sizes such as 1..64
+  lamina: --batch is '-4', expected a size or a range of sizes such as 1..64
+  [2]
+  $ for wrong in --top=0 --top=-1 --measure=-1 --time-limit=0 --time-limit=-1; do lamina configure cut a $wrong 2>&1 | grep ERROR; done
+  ERROR: ValidationError: --top: Value 0 not in range 1 to 100
+  ERROR: ValidationError: --top: Value -1 not in range 1 to 100
+  ERROR: ValidationError: --measure: Value -1 not in range 0 to 100
+  ERROR: ValidationError: --time-limit: '0', expected a number above 0
+  ERROR: ValidationError: --time-limit: '-1', expected a number above 0
   $ lamina configure cut a -c 'must={first:a},must={first:b}'
   lamina: slice 'first' must be on 'a' (must 'first') and on 'b' (must 'first')
   [2]

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -49,6 +50,13 @@ std::pair<std::int64_t, std::int64_t> parse_range(const std::string& range) {
   if (last < first)
     fail(ErrorCode::invalid_argument, "--batch is '{}', expected the smaller size first", range);
   return {first, last};
+}
+
+// What would measure the ends of a range too.
+std::string advice(const Benchmark& benchmark, std::int64_t first, std::int64_t last) {
+  std::set<std::int64_t> sizes = {first, last};
+  for (const std::int64_t size : batch_sizes(benchmark)) sizes.insert(size);
+  return fmt::format("'lamina benchmark -b {}'", fmt::join(sizes, ","));
 }
 
 }  // namespace
@@ -141,11 +149,21 @@ std::vector<std::int64_t> wanted_sizes(const Benchmark& benchmark, const std::st
   std::erase_if(sizes,
                 [first = first, last = last](std::int64_t size) { return size < first || size > last; });
   if (sizes.empty()) {
-    fail(ErrorCode::invalid_argument,
-         "--batch is {}, but only batches of {} were measured; 'lamina benchmark -b 1,4,16' measures several",
-         range, fmt::join(batch_sizes(benchmark), ", "));
+    fail(ErrorCode::invalid_argument, "--batch is {}, but only batches of {} were measured; {} measures more",
+         range, fmt::join(batch_sizes(benchmark), ", "), advice(benchmark, first, last));
   }
   return sizes;
+}
+
+std::string describe_sizes(const Benchmark& benchmark, const std::string& range) {
+  if (range.empty()) return "";
+  const auto [first, last] = parse_range(range);
+  const std::vector<std::int64_t> sizes = wanted_sizes(benchmark, range);
+  if (static_cast<std::int64_t>(sizes.size()) == last - first + 1) return "";
+  const bool ends_measured = sizes.front() == first && sizes.back() == last;
+  return fmt::format("--batch {}: batches of {} were measured and are planned for{}", range,
+                     fmt::join(sizes, ", "),
+                     ends_measured ? "" : fmt::format("; {} measures more", advice(benchmark, first, last)));
 }
 
 }  // namespace lamina::cli

@@ -39,5 +39,7 @@ PlanningRequest request_of(const PlanArguments& arguments, std::size_t machines)
 
 // The sizes of --batch that were measured. Error(invalid_argument) where none was.
 std::vector<std::int64_t> wanted_sizes(const Benchmark& benchmark, const std::string& range);
+// Which sizes of a range those are, for people; empty where all of it was measured.
+std::string describe_sizes(const Benchmark& benchmark, const std::string& range);
 
 }  // namespace lamina::cli

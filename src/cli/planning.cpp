@@ -82,6 +82,7 @@ Planning::Planning(const SlicedModel& model, const Benchmark& benchmark, std::st
     if (joins_) one.request.period *= static_cast<double>(batch);
     by_batch_.emplace(batch, std::move(one));
   }
+  sizes_ = describe_sizes(benchmark, arguments.batch);
   if (wire_arguments_.wire != "f32") wires_.emplace(wire_arguments_, model, benchmark);
 }
 
@@ -179,6 +180,7 @@ std::optional<Plan> Planning::find_stopgap(const Plan& ran, double rows_per_seco
 
 std::vector<std::string> Planning::remarks() const {
   std::vector<std::string> remarks;
+  if (!sizes_.empty()) remarks.push_back(sizes_);
   for (const auto& [batch, one] : by_batch_) {
     for (const std::string& line : describe_holes(one.benchmark)) {
       if (std::find(remarks.begin(), remarks.end(), line) == remarks.end()) remarks.push_back(line);

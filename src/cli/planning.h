@@ -61,7 +61,7 @@ class Planning {
   // other no longer keeps what is asked for, as devices are now.
   double gain(const Plan& plan, const Plan& against) const;
 
-  // What plans do without, for people: machines and links that could not be measured.
+  // What plans do without, for people: sizes, machines and links that were not or could not be measured.
   std::vector<std::string> remarks() const;
 
   const PlanningRequest& request() const { return request_; }  // of single requests
@@ -83,6 +83,7 @@ class Planning {
   PlanningRequest request_;
   std::optional<WireChoice> wires_;
   std::map<std::int64_t, PlanningProblem> by_batch_;
+  std::string sizes_;  // describe_sizes() of them
 };
 
 // `count` times, runs the best of `plans` that has not run yet on the fleet for a moment, says what it came

@@ -20,18 +20,26 @@ Two machines of equal speed share the work, a slow one helps where replicas may:
 Requests joined into batches: 8 rows take twice as long as one.
 
   $ lamina configure cut a --objective throughput --batch 1..8 --dry-run | tail -1
+  --batch 1..8: batches of 1, 8 were measured and are planned for
   predicted latency 80.003 ms, at most 200 requests/s, joined into batches of 8; no plan of one stage a machine carries more
   $ lamina configure cut a --objective throughput --batch 1..8 --deadline 50ms --dry-run | tail -1
+  --batch 1..8: batches of 1, 8 were measured and are planned for
   predicted latency 40.002 ms, at most 50 requests/s, for a batch of 1; no plan of one stage a machine carries more
   $ lamina configure cut a --min-rate 60/s --batch 1..64 | grep -c 'joined into batches of 8; no plan is faster$'
+  --batch 1..64: batches of 1, 8 were measured and are planned for; 'lamina benchmark -b 1,8,64' measures more
   1
   $ jq -c '[.batch, .joining.window > 0]' cut/plan.json
   [8,true]
   $ lamina simulate cut --rate 90/s --seconds 100 | sed -n 's/batches of [1-8][.][0-9] requests/batches/p'
   batches
   $ lamina configure cut a --batch 2..7
-  lamina: --batch is 2..7, but only batches of 1, 8 were measured; 'lamina benchmark -b 1,4,16' measures several
+  lamina: --batch is 2..7, but only batches of 1, 8 were measured; 'lamina benchmark -b 1,2,7,8' measures more
   [2]
+  $ lamina configure cut a --batch 4
+  lamina: --batch is 4, but only batches of 1, 8 were measured; 'lamina benchmark -b 1,4,8' measures more
+  [2]
+  $ lamina configure cut a --batch 8 --dry-run | tail -1 | sed 's/; .*//'
+  predicted latency 80.002 ms, at most 100 requests/s, joined into batches of 8
   $ lamina configure cut a --batch 8..1
   lamina: --batch is '8..1', expected the smaller size first
   [2]

@@ -44,12 +44,6 @@ struct Options {
   SwarmArguments swarm;
 };
 
-std::vector<std::string> stage_names(const Plan& plan) {
-  std::vector<std::string> names;
-  for (const PlannedStage& stage : plan.stages) names.push_back(stage.name);
-  return names;
-}
-
 std::vector<Plan> rehearse_on_workers(const Options& options, const SlicedModel& model, Planning& planning,
                                       std::vector<Plan> plans) {
   start_logging("configure", "warn");
@@ -116,8 +110,7 @@ void run(const Options& options) {
   if (options.explain) {
     std::printf("\n%s\nBetween least latency and highest rate:\n%s",
                 explain_placement(made_from.problem, made_from.request,
-                                  placement_of(best, made_from.benchmark, made_from.problem),
-                                  stage_names(best), joined_requests(best))
+                                  placement_of(best, made_from.benchmark, made_from.problem), best)
                     .c_str(),
                 format_pareto_front(made_from.problem, front, joined_requests(best)).c_str());
   }

@@ -1,6 +1,7 @@
 // Why a placement is as it is, for people.
 #pragma once
 
+#include "plan/plan.h"
 #include "plan/planner.h"
 
 #include <string>
@@ -8,12 +9,11 @@
 
 namespace lamina {
 
-// Tables: where the time of a request goes, stage by stage; what keeps each machine busy and its memory; what
-// the plan would come to without each machine that it uses. `names[stage]` are the stages' names; `joined`
-// requests travel together.
+// Tables: where the time of a request goes, stage by stage, as predicted and, where the plan has run, as
+// measured; what keeps each machine busy and its memory; what the plan would come to without each machine
+// that it uses. `placement` is the plan's, priced by `problem`.
 std::string explain_placement(const PlacementProblem& problem, const PlanningRequest& request,
-                              const Placement& placement, const std::vector<std::string>& names,
-                              double joined);
+                              const Placement& placement, const Plan& plan);
 
 // The placements between least latency and highest rate, as a table.
 std::string format_pareto_front(const PlacementProblem& problem, const std::vector<Placement>& front,

@@ -47,8 +47,15 @@ Cut, measured, planned:
 
 The best plans run for a moment, and the one that does best is kept:
 
-  $ lamina configure cut pi -c 'must={first:pi,scores:desk}' --measure 2 | grep -c -e '^plan [12] of 2 on the machines: predicted .* requests/s' -e 'measured, ms$' -e '^measured as it runs'
-  4
+  $ lamina configure cut pi -c 'must={first:pi,scores:desk}' --measure 2 --explain >measured.txt
+  $ grep -c -e '^plan [12] of 2 on the machines: predicted .* requests/s' -e '^measured as it runs' measured.txt
+  3
+  $ grep 'measured, ms$' measured.txt | grep -o 'predicted, ms .*measured\|slice\|of the latency' | sed 's/  */ /g'
+  slice
+  predicted, ms measured
+  slice
+  of the latency
+  predicted, ms measured
   $ jq -c '[.measured.latency > 0, ([.stages[].measured_seconds] | all(. > 0))]' cut/plan.json
   [true,true]
 

@@ -175,10 +175,15 @@ class Timeline {
   std::vector<std::string> machines_;
 };
 
+double requests_per_second(const Plan& plan) {
+  return plan.period > 0 ? joined_requests(plan) / plan.period : 0;
+}
+
 std::string draw_front(const Plan& plan, const std::vector<PlanPoint>& front, double top) {
-  double fastest = front.front().latency;
-  double slowest = 0;
-  double most = 0;
+  // The plan may be slower than all of the front, where it is best at something else.
+  double fastest = plan.latency;
+  double slowest = plan.latency;
+  double most = requests_per_second(plan);
   for (const PlanPoint& point : front) {
     fastest = std::min(fastest, point.latency);
     slowest = std::max(slowest, point.latency);
@@ -214,7 +219,7 @@ std::string draw_front(const Plan& plan, const std::vector<PlanPoint>& front, do
   if (plan.period > 0) {
     svg += fmt::format(
         "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"6\" fill=\"none\" stroke=\"#e45756\" stroke-width=\"2\"/>\n",
-        x_of(plan.latency), y_of(1 / plan.period));
+        x_of(plan.latency), y_of(requests_per_second(plan)));
   }
   return svg;
 }
@@ -237,8 +242,8 @@ std::string plan_svg(const Plan& plan, const std::vector<PlanPoint>& front) {
   svg +=
       text_at(kLeft, 28, fmt::format("{} in {} stages", plan.model, plan.stages.size()), "font-size=\"16\"");
   svg += text_at(kLeft, 46,
-                 fmt::format("one request: {}; at most {:.4g} requests/s", format_seconds(plan.latency),
-                             plan.period > 0 ? 1 / plan.period : 0),
+                 fmt::format("one {}: {}; at most {:.4g} requests/s", plan.joining ? "full batch" : "request",
+                             format_seconds(plan.latency), requests_per_second(plan)),
                  "fill=\"#555\"");
   svg += timeline.draw();
   if (with_front) svg += draw_front(plan, front, timeline.height() + 16);

@@ -11,12 +11,12 @@ namespace lamina {
 // A point of the front.
 struct PlanPoint {
   double latency = 0;  // seconds
-  double period = 0;   // seconds
+  double period = 0;   // seconds between two requests, not batches of them
 };
 
 // A standalone SVG document. Time runs to the right; every machine is a row; bars are stages, lines between
 // them hops, dashed ones past the branches of a block. Below, where `front` has more than one point, latency
-// against rate with the plan marked.
+// against rate with the plan marked, which may lie apart from the front.
 std::string plan_svg(const Plan& plan, const std::vector<PlanPoint>& front);
 
 }  // namespace lamina

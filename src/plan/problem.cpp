@@ -94,20 +94,33 @@ PlacementProblem make_problem_of_rows(const Benchmark& benchmark, const std::str
   if (above == sizes.begin() || *above == rows) return more;
   const std::int64_t least = *std::prev(above);
   const PlacementProblem less = make_problem(at_batch(benchmark, least), source);
-  more.blocks.clear();  // branches run at once in plans of sizes that were measured alone
   const double part = static_cast<double>(rows - least) / static_cast<double>(*above - least);
   const auto between = [part](double a, double b) { return a + part * (b - a); };
-  for (std::size_t cut = 0; cut < more.cut_bytes.size(); ++cut) {
-    more.cut_bytes[cut] = static_cast<std::uint64_t>(
-        between(static_cast<double>(less.cut_bytes[cut]), static_cast<double>(more.cut_bytes[cut])));
-  }
+  const auto scale_bytes = [&](std::uint64_t& bytes, std::uint64_t small) {
+    bytes = static_cast<std::uint64_t>(between(static_cast<double>(small), static_cast<double>(bytes)));
+  };
+  const auto scale_cost = [&](PieceCost& cost, const PieceCost& small) {
+    if (!std::isfinite(small.seconds) || !std::isfinite(cost.seconds)) return;
+    cost.steady = between(small.busy_seconds(), cost.busy_seconds());
+    cost.seconds = between(small.seconds, cost.seconds);
+  };
+  for (std::size_t cut = 0; cut < more.cut_bytes.size(); ++cut)
+    scale_bytes(more.cut_bytes[cut], less.cut_bytes[cut]);
   for (std::size_t device = 0; device < more.cost.size(); ++device) {
-    for (std::size_t piece = 0; piece < more.cost[device].size(); ++piece) {
-      const PieceCost& small = less.cost[device][piece];
-      PieceCost& cost = more.cost[device][piece];
-      if (!std::isfinite(small.seconds) || !std::isfinite(cost.seconds)) continue;
-      cost.steady = between(small.busy_seconds(), cost.busy_seconds());
-      cost.seconds = between(small.seconds, cost.seconds);
+    for (std::size_t piece = 0; piece < more.cost[device].size(); ++piece)
+      scale_cost(more.cost[device][piece], less.cost[device][piece]);
+  }
+  // The same blocks: both are of one model.
+  for (std::size_t i = 0; i < std::min(more.blocks.size(), less.blocks.size()); ++i) {
+    PlanBlock& block = more.blocks[i];
+    const PlanBlock& small = less.blocks[i];
+    scale_bytes(block.direct_bytes, small.direct_bytes);
+    for (std::size_t input = 0; input < std::min(block.input_bytes.size(), small.input_bytes.size()); ++input)
+      scale_bytes(block.input_bytes[input], small.input_bytes[input]);
+    for (std::size_t branch = 0; branch < std::min(block.branches.size(), small.branches.size()); ++branch) {
+      scale_bytes(block.branches[branch].output_bytes, small.branches[branch].output_bytes);
+      for (std::size_t device = 0; device < more.devices.size(); ++device)
+        scale_cost(block.branches[branch].cost[device], small.branches[branch].cost[device]);
     }
   }
   return more;

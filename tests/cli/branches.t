@@ -27,6 +27,13 @@ Where they may, they run at once; the plan says so:
   $ for seconds in 5 5; do lamina simulate towers --rate 1/s --seconds 60 | sed -n 's/.*p50 \([^,]*\),.*; \(.*\) for one request alone/\1 is \2/p'; done | awk '{print ($1 == $4)}'
   1
   1
+  $ cp towers/benchmark.json one.json
+  $ jq '.batch = 1 | . + {other_batches: [{batch: 8, cut_bytes: [.cut_bytes[] * 8], fusion, steady_fusion, measurements, blocks}]}' one.json >towers/benchmark.json
+  $ lamina configure towers a --batch 8 | grep -c 'joined into batches of 8'
+  1
+  $ lamina simulate towers --rate 60/s --seconds 10 | sed -n 's/: [0-9]* answered/: N answered/; 1p'
+  60 requests/s for 10 s on a plan of at most 200: N answered, 0 refused, 0 failed
+  $ cp one.json towers/benchmark.json && lamina configure towers a >/dev/null
   $ lamina simulate towers --rate 5/s --seconds 60 --fail b@20s --recovery 1 | sed -n '1s/.*: \([0-9]*\) answered, .*/\1/p' | awk '{print ($1 > 200)}'
   1
 

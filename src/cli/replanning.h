@@ -29,6 +29,8 @@ class Replanning {
   // As of SupervisorOptions.
   std::optional<Blueprint> stopgap_for(const Conditions& conditions, const std::string& lost,
                                        double rows_per_second);
+  // Of a blueprint that was returned here.
+  const Plan& plan_of(const Blueprint& blueprint) const { return made_.at(blueprint.name); }
 
  private:
   bool is_whole(const Conditions& conditions) const;

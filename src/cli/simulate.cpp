@@ -5,9 +5,10 @@
 #include "base/text.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
+#include "cli/simulated_recovery.h"
+#include "cluster/supervisor.h"
 #include "plan/plan_file.h"
 #include "plan/plan_wires.h"
-#include "plan/planner.h"
 #include "plan/problem.h"
 #include "profile/statistics.h"
 
@@ -15,10 +16,10 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -38,15 +39,14 @@ struct Options {
 };
 
 // "vm5@10s"
-SimulatedFailure parse_failure(const std::string& text, const PlacementProblem& problem,
-                               std::optional<double> recovery) {
+SimulatedFailure parse_failure(const std::string& text, const PlacementProblem& problem) {
   const std::size_t at = text.find('@');
   if (at == std::string::npos)
     fail(ErrorCode::invalid_argument, "--fail is '{}', expected a machine and a time such as vm5@10s", text);
   SimulatedFailure failure;
   failure.device = find_device(problem, text.substr(0, at), "--fail");
-  failure.at = std::chrono::duration<double>(parse_duration(text.substr(at + 1), "--fail")).count();
-  failure.recovery = recovery;
+  failure.at =
+      std::chrono::duration<double>(parse_duration(text.substr(at + 1), "the time of --fail")).count();
   return failure;
 }
 
@@ -80,12 +80,30 @@ double spread_of(const Benchmark& benchmark, const PlacedStage& stage, std::size
   return seconds > 0 ? weighted / seconds : 0;
 }
 
+void print_recovery(const PlacementProblem& problem, const Options& options,
+                    const std::vector<std::string>& described, const Simulation& simulation) {
+  if (options.failure.empty()) return;
+  const SimulatedFailure failure = parse_failure(options.failure, problem);
+  std::printf("after %s '%s' stops", format_seconds(failure.at).c_str(),
+              problem.devices[failure.device].name.c_str());
+  if (!simulation.recovered) {
+    std::printf(": no plan fits the machines that are left\n");
+  } else if (simulation.changes.empty()) {
+    std::printf(", which the plan does not use\n");
+  } else {
+    std::printf(", %zu request%s under way %s sent again\n", simulation.resent,
+                simulation.resent == 1 ? "" : "s", simulation.resent == 1 ? "is" : "are");
+  }
+  for (std::size_t i = 0; i < simulation.changes.size(); ++i)
+    std::printf("after %s serves %s\n", format_seconds(simulation.changes[i]).c_str(), described[i].c_str());
+}
+
 void print(const PlacementProblem& problem, const Plan& plan, const Options& options, double rate,
-           const Simulation& simulation) {
+           const std::vector<std::string>& described, const Simulation& simulation) {
   std::printf("%.4g requests/s for %.4g s on a plan of at most %.4g: %zu answered, %zu refused, %zu failed\n",
               rate, options.seconds, joined_requests(plan) / plan.period, simulation.latencies.size(),
               simulation.refused, simulation.failed);
-  if (!simulation.recovered) std::printf("no plan fits the machines that are left\n");
+  print_recovery(problem, options, described, simulation);
   if (simulation.latencies.empty()) return;
   if (plan.joining) {
     std::printf("batches of %.1f requests\n",
@@ -129,31 +147,22 @@ void run(const Options& options) {
   simulation.spread = [&](const PlacedStage& stage, std::size_t device) {
     return spread_of(benchmark, stage, device);
   };
-  std::map<std::size_t, PlacementProblem> problems;  // by rows, made when they are met
-  if (plan.joining) {
-    simulation.joining = {
-        static_cast<std::size_t>(plan.batch), plan.joining->window,
-        [&](std::size_t rows) -> const PlacementProblem& {
-          const auto found = problems.find(rows);
-          if (found != problems.end()) return found->second;
-          const auto size = static_cast<std::int64_t>(rows);
-          PlacementProblem& joined =
-              problems.emplace(rows, make_problem_of_rows(every_size, plan.source, size)).first->second;
-          add_wires(joined, benchmark, plan);
-          return joined;
-        }};
+  if (plan.joining)
+    simulation.joining = {static_cast<std::size_t>(plan.batch), plan.joining->window,
+                          problem_of_rows(plan, every_size)};
+  std::optional<SimulatedRecovery> recovery;  // needs the model
+  if (!options.failure.empty()) {
+    simulation.failure = parse_failure(options.failure, problem);
+    recovery.emplace(options.directory, plan, every_size);
+    simulation.patience = std::chrono::duration<double>(SupervisorOptions().patience).count();
+    simulation.recover = [&](std::size_t device, double requests_per_second) {
+      std::vector<SimulatedChange> changes = recovery->recover(device, requests_per_second);
+      if (options.recovery && !changes.empty()) changes.front().seconds = *options.recovery;
+      return changes;
+    };
   }
-  if (!options.failure.empty())
-    simulation.failure = parse_failure(options.failure, problem, options.recovery);
-  simulation.replan = [&](std::size_t device) {
-    PlacementProblem left = problem;
-    forbid_device(left, device);
-    PlanningRequest request;
-    request.objective = plan.objective;
-    request.branches = plan.demands.branches;
-    return find_placement(left, request);
-  };
-  print(problem, plan, options, rate, simulate(problem, placement, simulation));
+  const Simulation result = simulate(problem, placement, simulation);
+  print(problem, plan, options, rate, recovery ? recovery->described() : std::vector<std::string>{}, result);
 }
 
 }  // namespace
@@ -170,8 +179,9 @@ void add_simulate(CLI::App& app) {
       ->check(CLI::Range(0.001, 1e5));
   command->add_option("--fail", options->failure, "a machine that stops at a time, such as vm5@10s");
   command
-      ->add_option("--recovery", options->recovery,
-                   "seconds from then until a plan without it serves; without it the time to load its stages")
+      ->add_option(
+          "--recovery", options->recovery,
+          "seconds from then until a plan without it serves; without it the time to load what it lacks")
       ->check(number_from_0());
   command
       ->add_option("--max-in-flight", options->max_in_flight, "requests under way at once; more are refused")

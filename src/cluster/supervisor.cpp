@@ -30,8 +30,6 @@ constexpr std::chrono::milliseconds kDrainPoll{5};
 constexpr std::chrono::milliseconds kBetweenAttempts{50};
 constexpr std::chrono::milliseconds kTidyLimit{500};
 constexpr std::chrono::hours kIdle{1};
-// A change of plan costs loading its stages: for less it is not worth it.
-constexpr double kClearGain = 0.15;
 
 std::set<std::string> machines_of(const Blueprint& blueprint) {
   std::set<std::string> machines;

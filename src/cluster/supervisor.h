@@ -33,6 +33,9 @@ struct Blueprint {
   double gain = 0;
 };
 
+// A change of plan costs loading its stages: for less of a gain than this the one that serves stays.
+inline constexpr double kClearGain = 0.15;
+
 struct SupervisorOptions {
   HeadOptions head = {};              // how to listen, how many requests, how to watch
   std::vector<std::string> machines;  // that may be used

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "plan/cost_model.h"
+#include "plan/simulated_generation.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -12,19 +13,24 @@
 
 namespace lamina {
 
-// A machine that stops at a time. Requests under way fail, new ones are refused until a plan without it
-// stands.
+// A machine that stops at a time, for good.
 struct SimulatedFailure {
   std::size_t device = 0;
-  double at = 0;                        // seconds
-  std::optional<double> recovery = {};  // seconds until the next plan serves; load_seconds() of it without
+  double at = 0;  // seconds
+};
+
+// A plan that takes over once it is loaded.
+struct SimulatedChange {
+  double seconds = 0;  // of loading, from the failure, or from the change before
+  Placement placement;
+  ProblemOfRows problem_of = {};  // the first plan's where it is not set
 };
 
 // Requests that are joined as the Batcher does (cluster/batcher.h).
 struct SimulatedJoining {
-  std::size_t rows = 1;                                                 // at most
-  double window = 0;                                                    // seconds
-  std::function<const PlacementProblem&(std::size_t rows)> problem_of;  // what so many rows cost
+  std::size_t rows = 1;  // at most
+  double window = 0;     // seconds
+  ProblemOfRows problem_of;
 };
 
 struct SimulationOptions {
@@ -36,8 +42,11 @@ struct SimulationOptions {
   std::function<double(const PlacedStage& stage, std::size_t device)> spread;
   std::optional<SimulatedJoining> joining;  // nothing where each request goes alone
   std::optional<SimulatedFailure> failure;
-  // The plan once the device has failed; nothing where none fits what is left.
-  std::function<std::optional<Placement>(std::size_t device)> replan;
+  // The plans that serve one after another once a device that is in use has failed, the first after a gap,
+  // the others loaded beside the one before; none where no plan fits what is left. `rate`: requests a second
+  // in the busiest five seconds of the last minute.
+  std::function<std::vector<SimulatedChange>(std::size_t device, double rate)> recover;
+  double patience = 2;  // seconds that requests wait for a plan where none fits; later ones are refused
 };
 
 struct SimulatedStage {
@@ -48,7 +57,9 @@ struct Simulation {
   std::vector<double> latencies;  // seconds, of the requests answered, in order of their answers
   std::size_t batches = 0;        // that the answered ones travelled in
   std::size_t refused = 0;
-  std::size_t failed = 0;
+  std::size_t failed = 0;              // taken, and never answered for want of a plan
+  std::size_t resent = 0;              // under way when the device failed, and sent again
+  std::vector<double> changes;         // seconds, when other plans began to serve
   double span = 0;                     // seconds from the first arrival to the last answer
   std::vector<DeviceLoad> busy;        // by device: shares of the span
   std::vector<SimulatedStage> stages;  // of the first plan
@@ -58,6 +69,10 @@ struct Simulation {
 // Each device computes, sends and receives one request at a time, in order of arrival; a device that was idle
 // wakes first. A transfer keeps the sender and the receiver busy together. Replicas take turns by their
 // shares.
+//
+// When a device fails that the plan uses, requests under way wait, as those that come meanwhile, and are sent
+// when the next plan serves: each is answered once. A plan that was loaded beside another gets new requests;
+// those under way have five seconds to end where they are. Loading slows nothing down here.
 Simulation simulate(const PlacementProblem& problem, const Placement& placement,
                     const SimulationOptions& options);
 

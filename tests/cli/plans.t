@@ -209,9 +209,36 @@ Under load:
 
   $ lamina simulate cut --rate 40/s --seconds 100 | head -1 | sed 's/: [0-9]* answered/: N answered/'
   40 requests/s for 100 s on a plan of at most 50: N answered, 0 refused, 0 failed
-  $ lamina simulate cut --rate 10/s --fail b@20s --recovery 5 | sed -n '1s/.*answered, //p' | grep -c '^0 refused'
-  0
-  [1]
+  $ lamina simulate cut --rate 10/s --fail slow@20s | sed -n 2p
+  after 20.00 s 'slow' stops, which the plan does not use
+
+Of a machine that fails, as a deployment would recover: requests wait, up to 64, what lacks is loaded (a piece takes 1 s), then a better plan beside it:
+
+  $ edit '.measurements |= map(map(.load = 1))'
+  $ lamina simulate cut --rate 2/s --fail b@20s | sed -n 's/[0-9]* answered/N answered/; s/, [0-9]* requests*.*//; 1,4p' | cut -c1-75
+  2 requests/s for 60 s on a plan of at most 50: N answered, 0 refused, 0 fai
+  after 20.00 s 'b' stops
+  after 21.00 s serves what is loaded soonest: slow → a → a
+  after 25.00 s serves the best plan for what is left: a
+  $ lamina simulate cut --rate 10/s --fail b@20s --recovery 5 | grep -o 'answered, .*\|^after 2[1-9].*soonest'
+  answered, 0 refused, 0 failed
+  after 25.00 s serves what is loaded soonest
+  $ lamina simulate cut --rate 10/s --fail b@20s --recovery 10 | grep -o ' 0 refused\|0 failed'
+  0 failed
+
+and keeps what was asked of the plan:
+
+  $ lamina configure cut a --objective throughput -c 'mustnot={*:slow}' >/dev/null
+  $ lamina simulate cut --rate 2/s --fail b@20s | sed -n 3p
+  after 22.00 s serves what is loaded soonest: a → a
+  $ lamina configure cut a --objective throughput --deadline 50ms >/dev/null
+  $ lamina simulate cut --rate 2/s --fail b@20s | sed -n 3p
+  after 22.00 s serves what is loaded soonest: a → a
+  $ lamina configure cut a --objective throughput -c 'must={first:b}' >/dev/null
+  $ lamina simulate cut --rate 10/s --fail b@20s | sed -n 's/.*answered, [0-9]* refused, [1-9][0-9]* failed/some failed/; 1,2p'
+  some failed
+  after 20.00 s 'b' stops: no plan fits the machines that are left
+  $ cp before.json cut/plan.json
   $ lamina simulate cut --fail nobody@1s
   lamina: --fail names device 'nobody', expected one of: a, b, slow
   [2]

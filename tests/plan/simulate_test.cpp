@@ -181,50 +181,120 @@ TEST(Simulate, BranchesTakeThePredictedLatencyAloneAndThePredictedPeriodInACrowd
   EXPECT_GT(equal, seen * 9 / 10);
 }
 
-TEST(Simulate, AFailureEndsWhatIsUnderWayAndRefusesUntilTheNextPlan) {
+// Three machines that take 50, 100 and 200 ms for the only piece.
+PlacementProblem three_machines() {
   PlacementProblem problem = one_machine(0.05);
-  problem.devices.push_back({"other", 1U << 30U});
-  problem.cost.push_back({{0.1, 1, 1}});
-  problem.links = {{{0, 1e12}, {0, 1e12}}, {{0, 1e12}, {0, 1e12}}};
+  for (const double seconds : {0.1, 0.2}) {
+    problem.devices.push_back({"other", 1U << 30U});
+    problem.cost.push_back({{seconds, 1, 1}});
+  }
+  problem.links.assign(3, std::vector<LinkCost>(3, {0, 1e12}));
+  return problem;
+}
+
+// A rate at which machines are idle most of the time.
+SimulationOptions with_failure(double at) {
   SimulationOptions options;
-  options.rate = 8;
+  options.rate = 4;
   options.seconds = 100;
-  options.failure = SimulatedFailure{0, 50, 5};
-  options.replan = [&](std::size_t device) {
+  options.max_in_flight = 1000;
+  options.failure = SimulatedFailure{0, at};
+  return options;
+}
+
+TEST(Simulate, RequestsWaitForTheNextPlanAndEachIsAnsweredOnce) {
+  const PlacementProblem problem = three_machines();
+  SimulationOptions options = with_failure(50);
+  const Simulation whole = simulate(problem, evaluate(problem, {0}), with_failure(1000));
+  EXPECT_TRUE(whole.changes.empty());
+  double rate = 0;
+  options.recover = [&](std::size_t device, double rate_then) {
     EXPECT_EQ(device, 0U);
-    return std::optional(evaluate(problem, {1}));
+    rate = rate_then;
+    return std::vector<SimulatedChange>{{5, evaluate(problem, {1})}};
+  };
+  const Simulation lost = simulate(problem, evaluate(problem, {0}), options);
+  EXPECT_TRUE(lost.recovered);
+  EXPECT_EQ(lost.changes, std::vector<double>{55});
+  EXPECT_EQ(lost.latencies.size(), whole.latencies.size());  // the same arrivals
+  EXPECT_EQ(lost.refused + lost.failed, 0U);
+  EXPECT_LE(lost.resent, 3U);
+  EXPECT_NEAR(rate, 4, 3);  // in the busiest five seconds
+  const double slowest = *std::max_element(lost.latencies.begin(), lost.latencies.end());
+  EXPECT_GT(slowest, 4);
+  EXPECT_LT(slowest, 5.5);
+  EXPECT_GT(lost.busy[1].computing, 0.1);
+  // Those that find no room to wait are refused: about 4 a second for 5 seconds, but 10.
+  options.max_in_flight = 10;
+  const Simulation full = simulate(problem, evaluate(problem, {0}), options);
+  EXPECT_GT(full.refused, 3U);
+  EXPECT_LT(full.refused, 25U);
+  EXPECT_EQ(full.latencies.size() + full.refused, whole.latencies.size());
+}
+
+// Arrivals every few seconds: all that a request takes is its stage, as long as it does not meet the change.
+TEST(Simulate, AStopgapServesUntilABetterPlanIsLoadedBesideIt) {
+  const PlacementProblem problem = three_machines();
+  SimulationOptions options = with_failure(1000);
+  options.rate = 0.2;
+  options.seconds = 3000;
+  options.recover = [&](std::size_t, double) {
+    return std::vector<SimulatedChange>{{1, evaluate(problem, {2})}, {999, evaluate(problem, {1})}};
+  };
+  const Simulation simulation = simulate(problem, evaluate(problem, {0}), options);
+  EXPECT_EQ(simulation.changes, (std::vector<double>{1001, 2000}));
+  const auto count = [&](double seconds) {
+    return std::count_if(simulation.latencies.begin(), simulation.latencies.end(),
+                         [&](double latency) { return std::abs(latency - seconds) < 1e-6; });
+  };
+  // About 200 each, of which some meet another.
+  EXPECT_NEAR(static_cast<double>(count(0.05)), 200, 50);
+  EXPECT_NEAR(static_cast<double>(count(0.2)), 200, 50);
+  EXPECT_NEAR(static_cast<double>(count(0.1)), 200, 50);
+  EXPECT_EQ(simulation.failed + simulation.refused, 0U);
+}
+
+// The stopgap carries 5 of 10 requests a second, so that 100 are with it when the better plan takes over; 25
+// of them end there within five seconds, the others are sent again.
+TEST(Simulate, WhatIsUnderWayAtAChangeIsAnsweredOnce) {
+  const PlacementProblem problem = three_machines();
+  SimulationOptions options = with_failure(10);
+  options.rate = 10;
+  options.seconds = 60;
+  options.recover = [&](std::size_t, double) {
+    return std::vector<SimulatedChange>{{0, evaluate(problem, {2})}, {20, evaluate(problem, {1})}};
+  };
+  const Simulation simulation = simulate(problem, evaluate(problem, {0}), options);
+  SimulationOptions quiet = options;
+  quiet.failure.reset();
+  EXPECT_EQ(simulation.latencies.size(), simulate(problem, evaluate(problem, {0}), quiet).latencies.size());
+  EXPECT_NEAR(static_cast<double>(simulation.resent), 75, 35);
+}
+
+TEST(Simulate, AMachineThatThePlanDoesNotUseMayFail) {
+  const PlacementProblem problem = three_machines();
+  SimulationOptions options = with_failure(50);
+  options.failure->device = 1;
+  options.recover = [](std::size_t, double) {
+    ADD_FAILURE() << "nothing was lost";
+    return std::vector<SimulatedChange>{};
   };
   const Simulation simulation = simulate(problem, evaluate(problem, {0}), options);
   EXPECT_TRUE(simulation.recovered);
-  EXPECT_GT(simulation.refused, 15U);  // about 8 a second for 5 seconds
-  EXPECT_LT(simulation.refused, 80U);
-  EXPECT_LE(simulation.failed, 10U);
-  EXPECT_GT(simulation.busy[1].computing, 0.2);
-  options.replan = nullptr;
-  const Simulation lost = simulate(problem, evaluate(problem, {0}), options);
-  EXPECT_FALSE(lost.recovered);
-  EXPECT_GT(lost.refused, 300U);
+  EXPECT_TRUE(simulation.changes.empty());
+  EXPECT_EQ(simulation.latencies, simulate(problem, evaluate(problem, {0}), with_failure(1000)).latencies);
 }
 
-// 8 requests a second are refused for as long as loading takes: 1 s for 100 MB on the way and 4 s to be
-// ready.
-TEST(Simulate, WithoutATimeRecoveryIsLoadingTheNextPlan) {
-  PlacementProblem problem = one_machine(0.05);
-  problem.devices.push_back({"other", 1U << 30U});
-  problem.cost.push_back({{0.1, 100'000'000, 1}});
-  problem.cost[1][0].load = 4;
-  problem.links = {{{0, 1e12}, {0, 1e8}}, {{0, 1e12}, {0, 1e12}}};
-  SimulationOptions options;
-  options.rate = 8;
-  options.seconds = 100;
-  options.failure = SimulatedFailure{0, 50};
-  options.replan = [&](std::size_t) { return std::optional(evaluate(problem, {1})); };
-  const Simulation loading = simulate(problem, evaluate(problem, {0}), options);
-  options.failure->recovery = 5;
-  const Simulation told = simulate(problem, evaluate(problem, {0}), options);
-  EXPECT_EQ(loading.latencies, told.latencies);
-  EXPECT_EQ(loading.refused, told.refused);
-  EXPECT_GT(loading.refused, 15U);
+// Those that wait fail after the patience, the others are refused at once: 2 s and 48 s at 4 a second.
+TEST(Simulate, WithoutAPlanRequestsFailAndOthersAreRefused) {
+  const PlacementProblem problem = three_machines();
+  SimulationOptions options = with_failure(50);
+  options.patience = 2;
+  options.recover = [](std::size_t, double) { return std::vector<SimulatedChange>{}; };
+  const Simulation lost = simulate(problem, evaluate(problem, {0}), options);
+  EXPECT_FALSE(lost.recovered);
+  EXPECT_NEAR(static_cast<double>(lost.failed), 8, 7);
+  EXPECT_NEAR(static_cast<double>(lost.refused), 192, 40);
 }
 
 TEST(Simulate, TheSameSeedGivesTheSameAnswer) {

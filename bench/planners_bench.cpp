@@ -1,11 +1,11 @@
 // By how much our plans beat those of PAPDL, PipeEdge and Scission: planners_bench [SCISSION.JSON].
 //
 // Each planner decides by its own rules (tests/support/other_planners.h) on the same figures; what it decided
-// is then judged by the true cost. Prints a Markdown table a figure: theirs over ours, the median and the
-// greatest of all problems of a kind; plans that break a machine's memory don't fit and have no ratio.
+// is then judged by the true cost. Prints a Markdown table a figure: theirs over ours, the median (and the
+// least and the greatest) of all problems of a kind; plans that break a machine's memory don't fit and have
+// no ratio.
 #include "base/error.h"
-#include "plan/highest_rate.h"
-#include "plan/least_latency.h"
+#include "plan/planner.h"
 #include "support/other_planners.h"
 #include "support/scission_figures.h"
 
@@ -44,18 +44,16 @@ struct Planner {
   std::function<std::optional<OtherPlan>(const Case&)> plan;
 };
 
-// A figure of a placement that a planner of ours makes as small as can be.
-struct Objective {
+// A figure of a placement that our planner makes as small as can be.
+struct Figure {
   std::string name;
-  PlannedPlacement (*ours)(const PlacementProblem&);
-  double (*figure)(const Placement&);
+  Objective objective;
+  double (*of)(const Placement&);
 };
 
-const std::array<Objective, 2> kObjectives{{
-    {"Latency", [](const PlacementProblem& problem) { return find_least_latency(problem); },
-     [](const Placement& placement) { return placement.latency; }},
-    {"Period", [](const PlacementProblem& problem) { return find_highest_rate(problem, {}); },
-     [](const Placement& placement) { return placement.period; }},
+const std::array<Figure, 2> kFigures{{
+    {"Latency", Objective::latency, [](const Placement& placement) { return placement.latency; }},
+    {"Period", Objective::throughput, [](const Placement& placement) { return placement.period; }},
 }};
 
 const std::array<Planner, 3> kPlanners{{
@@ -234,8 +232,8 @@ std::string text_of(Verdict& verdict) {
   std::sort(verdict.ratios.begin(), verdict.ratios.end());
   if (verdict.ratios.size() == 1) add(fmt::format("{:.3f}", verdict.ratios.front()));
   if (verdict.ratios.size() > 1) {
-    add(fmt::format("{:.3f}, at most {:.3f}", verdict.ratios[verdict.ratios.size() / 2],
-                    verdict.ratios.back()));
+    add(fmt::format("{:.3f} ({:.3f}–{:.3f})", verdict.ratios[verdict.ratios.size() / 2],
+                    verdict.ratios.front(), verdict.ratios.back()));
   }
   const auto count = [&](int number, const char* what) {
     if (number > 0) add(fmt::format("{}: {}", what, number));
@@ -247,14 +245,14 @@ std::string text_of(Verdict& verdict) {
   return text;
 }
 
-void compare(const Objective& objective, Kind& kind) {
+void compare(const Figure& figure, Kind& kind) {
   std::vector<Verdict> verdicts(kPlanners.size());
   std::vector<double> ours;
   std::size_t proven = 0;
   for (const Case& one : kind.cases) {
-    const PlannedPlacement planned = objective.ours(one.problem);
+    const PlannedPlacement planned = find_placements(one.problem, {.objective = figure.objective}).front();
     proven += planned.proven_best ? 1 : 0;
-    ours.push_back(objective.figure(planned.placement));
+    ours.push_back(figure.of(planned.placement));
     for (std::size_t i = 0; i < kPlanners.size(); ++i) {
       const std::optional<OtherPlan> theirs = kPlanners[i].plan(one);
       if (!theirs) {
@@ -264,7 +262,7 @@ void compare(const Objective& objective, Kind& kind) {
       if (theirs->deployed < one.problem.pieces.size()) ++verdicts[i].incomplete;
       const Placement placement = evaluate(one.problem, theirs->device_of);
       if (is_feasible(one.problem, placement)) {
-        verdicts[i].ratios.push_back(objective.figure(placement) / ours.back());
+        verdicts[i].ratios.push_back(figure.of(placement) / ours.back());
       } else {
         ++(std::isfinite(placement.latency) ? verdicts[i].does_not_fit : verdicts[i].no_link);
       }
@@ -294,16 +292,16 @@ int run(const std::filesystem::path& scission) {
   } else {
     std::fprintf(stderr, "Scission's figures are not at %s; left out\n", scission.c_str());
   }
-  for (const Objective& objective : kObjectives) {
+  for (const Figure& figure : kFigures) {
     std::string header =
-        fmt::format("| {}, theirs over ours | problems | ours, ms | proven best |", objective.name);
+        fmt::format("| {}, theirs over ours | problems | ours, ms | proven best |", figure.name);
     std::string rule = "| --- | --- | --- | --- |";
     for (const Planner& planner : kPlanners) {
       header += fmt::format(" {} |", planner.name);
       rule += " --- |";
     }
     std::printf("%s\n%s\n", header.c_str(), rule.c_str());
-    for (Kind& kind : kinds) compare(objective, kind);
+    for (Kind& kind : kinds) compare(figure, kind);
   }
   return 0;
 }

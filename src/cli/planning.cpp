@@ -7,6 +7,7 @@
 #include "plan/constraints.h"
 #include "plan/holes.h"
 #include "plan/measured_choice.h"
+#include "plan/plan_wires.h"
 #include "plan/problem.h"
 #include "plan/stopgap.h"
 
@@ -118,11 +119,15 @@ std::vector<Plan> Planning::find_again(std::vector<Plan> plans, std::size_t top)
   }
 }
 
-PlacementProblem Planning::problem_of(const PlanningProblem& one) const {
+PlacementProblem Planning::problem_of(const PlanningProblem& one, const Plan* chosen) const {
   PlacementProblem problem = make_problem(one.benchmark, source_);
   one.corrections.apply(problem);
   name_layers_of_branches(model_, problem);
-  if (wires_) wires_->add_to(problem);
+  if (chosen != nullptr) {
+    add_wires(problem, one.benchmark, *chosen);
+  } else if (wires_) {
+    wires_->add_to(problem);
+  }
   for (std::size_t device = 0; device < problem.devices.size(); ++device) {
     const std::string& name = problem.devices[device].name;
     const auto slow = changes_.slowness.find(name);
@@ -161,7 +166,7 @@ std::vector<Plan> Planning::find_of(PlanningProblem& one) {
 
 std::optional<Plan> Planning::find_stopgap(const Plan& ran, double rows_per_second) const {
   const PlanningProblem& one = by_batch_.at(ran.batch);
-  PlacementProblem problem = problem_of(one);
+  PlacementProblem problem = problem_of(one, &ran);
   apply_constraints(constraints_, layers_, problem);
   const double period = std::min(one.request.period, static_cast<double>(ran.batch) / rows_per_second);
   const std::vector<TimeLimit> limits = time_limits(constraints_, problem);
@@ -173,7 +178,7 @@ std::optional<Plan> Planning::find_stopgap(const Plan& ran, double rows_per_seco
       lamina::find_stopgap(problem, placement_of(ran, one.benchmark, problem), accepts);
   if (!found) return std::nullopt;
   Plan plan = make_plan(one.benchmark, source_, one.request.objective, {*found, 0, false}, problem);
-  plan.demands = demands_;
+  plan.demands = ran.demands;
   plan.joining = ran.joining;
   return plan;
 }

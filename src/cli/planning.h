@@ -69,8 +69,9 @@ class Planning {
 
  private:
   std::vector<Plan> find_of(PlanningProblem& one);
-  // Of all devices as they are now, without constraints.
-  PlacementProblem problem_of(const PlanningProblem& one) const;
+  // Of all devices as they are now, without constraints, and of the wire formats that may be used: those of
+  // the plan `chosen`, if any.
+  PlacementProblem problem_of(const PlanningProblem& one, const Plan* chosen = nullptr) const;
 
   const SlicedModel& model_;
   std::string source_;

@@ -89,9 +89,11 @@ std::optional<Blueprint> Replanning::stopgap_for(const Conditions& conditions, c
   const auto ran = made_.find(lost);
   if (ran == made_.end() || is_whole(conditions)) return std::nullopt;
   const Benchmark benchmark = load_benchmark(directory_);
+  PlanArguments arguments = arguments_here();
+  // Hops keep their formats, or send what they have as it is: to choose anew takes runs of the model.
+  arguments.wire = {};
   try {
-    const Planning planning(model_, benchmark, plan_.source, arguments_here(),
-                            changes_of(conditions, benchmark));
+    const Planning planning(model_, benchmark, plan_.source, arguments, changes_of(conditions, benchmark));
     const std::optional<Plan> plan = planning.find_stopgap(ran->second, rows_per_second);
     if (plan) return keep(*plan, conditions);
   } catch (const Error& error) {

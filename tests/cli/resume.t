@@ -101,8 +101,25 @@ Workers that were started elsewhere live on, and serve the head that takes the d
   same
   $ lamina clean
   removed 1 deployment
-  $ for name in pi desk; do kill -0 "$(cat $name.pid)" && echo lives; kill "$(cat $name.pid)"; ended "$(cat $name.pid)"; done
-  lives
+
+What is loaded serves on when one of them is lost. No format is chosen anew for it, which would take runs of the model on the calibration input:
+
+  $ cp in.npy calibration.npy
+  $ lamina configure cut pi -c 'must={first:pi,scores:desk}' --wire bf16 --calibration picture=calibration.npy >/dev/null
+  $ jq '.demands.constraints = ""' cut/plan.json >free.json && mv free.json cut/plan.json
+  $ deploy
+  deployment ID serves on http://127.0.0.1:PORT
+  $ port=$(jq .port "$XDG_STATE_HOME"/lamina/deployments/*/record.json)
+  $ rm calibration.npy
+  $ kill "$(cat desk.pid)"; ended "$(cat desk.pid)"
   ended
+  $ for _ in $(seq 200); do curl -s "localhost:$port/status" >status.json; jq -e '.recovery.recoveries == 1' status.json >/dev/null && break; sleep 0.05; done
+  $ jq -c '[.recovery.lost, ([.stages[].worker] | unique)]' status.json
+  [["desk"],["pi"]]
+  $ curl -s --data-binary @in.npy "localhost:$port/input" -o served.npy -w '%{http_code}\n'
+  200
+  $ lamina clean
+  removed 1 deployment
+  $ kill -0 "$(cat pi.pid)" && echo lives; kill "$(cat pi.pid)"; ended "$(cat pi.pid)"
   lives
   ended

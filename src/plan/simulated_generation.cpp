@@ -13,14 +13,19 @@ SimulatedGeneration::SimulatedGeneration(const Placement& placement_, ProblemOfR
       problem_of(std::move(problem_of_)),
       source(problem_of(most_rows).source),
       hops(hops_of(problem_of(most_rows), placement)),
-      waiting(placement.stages.size(), 0) {
-  for (const PlacedStage& stage : placement.stages) turns.push_back(Shares::of(stage.replicas));
-}
+      turns(placement.stages.size()),
+      waiting(placement.stages.size(), 0) {}
 
+// Each sender gives the next stage's replicas their turns; a stage with several senders has one replica.
 std::vector<std::size_t> SimulatedGeneration::devices_of_next() {
   std::vector<std::size_t> devices;
-  for (std::size_t stage = 0; stage < turns.size(); ++stage)
-    devices.push_back(placement.stages[stage].replicas[turns[stage].next()].device);
+  std::vector<std::size_t> sender(hops.size(), source);
+  for (std::size_t stage = 0; stage < turns.size(); ++stage) {
+    const std::vector<Replica>& replicas = placement.stages[stage].replicas;
+    Shares& of_sender = turns[stage].try_emplace(sender[stage], Shares::of(replicas)).first->second;
+    devices.push_back(replicas[of_sender.next()].device);
+    for (const StageHop& hop : hops[stage]) sender[hop.to] = devices.back();
+  }
   devices.push_back(source);
   return devices;
 }

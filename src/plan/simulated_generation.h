@@ -24,8 +24,8 @@ struct SimulatedGeneration {
   ProblemOfRows problem_of;
   std::size_t source = 0;
   std::vector<std::vector<StageHop>> hops;
-  std::vector<Shares> turns;         // by stage
-  std::vector<std::size_t> waiting;  // by stage, the one computed included
+  std::vector<std::map<std::size_t, Shares>> turns;  // by stage and device that sends to it
+  std::vector<std::size_t> waiting;                  // by stage, the one computed included
   // When it is free again, by sender, receiver and device.
   std::map<std::tuple<std::size_t, std::size_t, std::size_t>, double> loopbacks;
 

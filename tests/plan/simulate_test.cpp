@@ -134,6 +134,26 @@ TEST(Simulate, AFewRequestsTakeThePredictedLatencyAndManyThePredictedPeriod) {
   }
 }
 
+// Were the turns of both stages taken together, each sender would have one receiver.
+TEST(Simulate, EverySenderGivesTurnsToEveryReplica) {
+  PlacementProblem problem;
+  problem.cut_bytes = {0, 1000, 0};
+  for (const char* const name : {"a", "b", "c", "d"}) {
+    problem.devices.push_back({name, 1U << 30U});
+    problem.cost.push_back({{1e-3, 1, 1}, {1e-3, 1, 1}});
+    problem.links.push_back(std::vector<LinkCost>(4, {0, 1e9}));
+  }
+  problem.pieces = {{"one"}, {"two"}};
+  problem.links[0][2].bandwidth = problem.links[1][3].bandwidth = 1000;  // a second
+  const Placement placement =
+      evaluate_stages(problem, {{{{0, 0.5}, {1, 0.5}}, 0, 1}, {{{2, 0.5}, {3, 0.5}}, 1, 2}});
+  EXPECT_NEAR(placement.latency, 0.502, 1e-5);
+  SimulationOptions options;
+  options.rate = 0.01;
+  options.seconds = 40'000;
+  EXPECT_NEAR(mean(simulate(problem, placement, options).latencies), 0.502, 0.01);
+}
+
 // A random placement with branches on several machines; nothing where the problem has none that fits.
 std::optional<Placement> random_branches(const PlacementProblem& problem, std::mt19937& random) {
   std::vector<Placement> placements;

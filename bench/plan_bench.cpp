@@ -63,7 +63,7 @@ double gap_of(const PlannedPlacement& planned, bool rate) {
 }
 
 void measure(const char* what, std::size_t pieces, std::size_t devices, double tightness, bool rate,
-             std::size_t kinds = 0) {
+             std::size_t kinds = 0, std::size_t replicas = 1) {
   std::vector<double> seconds;
   int proven = 0;
   double gap = 0;
@@ -73,7 +73,8 @@ void measure(const char* what, std::size_t pieces, std::size_t devices, double t
         make_problem(pieces, devices, kinds > 0 ? kinds : devices, tightness, seed);
     const Clock::time_point begin = Clock::now();
     try {
-      const PlannedPlacement planned = rate ? find_highest_rate(problem, {}) : find_least_latency(problem);
+      const PlannedPlacement planned =
+          rate ? find_highest_rate(problem, {.replicas = replicas}) : find_least_latency(problem);
       proven += planned.proven_best ? 1 : 0;
       gap = std::max(gap, gap_of(planned, rate));
     } catch (const Error& error) {
@@ -101,6 +102,8 @@ int main() {
     lamina::measure("plenty", 200, 12, 40, rate);
     lamina::measure(tight, 200, 12, 1.2, rate);
   }
+  lamina::measure("plenty, 6 replicas", 22, 6, 20, true, 6, 6);
+  lamina::measure("plenty, 4 kinds, 12 replicas", 200, 12, 40, true, 4, 12);
   lamina::measure("plenty", 1000, 16, 40, false);
   lamina::measure(tight, 1000, 16, 1.2, false);
   lamina::measure("plenty", 1000, 64, 40, false);

@@ -80,10 +80,10 @@ class Program {
   Step best_stage(const std::vector<std::vector<double>>& least, std::size_t first, std::size_t group) const {
     Step best;
     best.group = group;
-    const CutSet& ends = allowed_.ends_of_any[group][first];
+    const CutSet& ends = allowed_.stages.ends_of_any[group][first];
     for (std::size_t end = first + 1; end <= pieces_; ++end) {
       if (!ends.has(end)) continue;
-      const double cost = tables_.stage_seconds(group, first, end) + least[end][group];
+      const double cost = tables_.stage_seconds(allowed_.stages, group, first, end) + least[end][group];
       if (cost < best.cost) {
         best.cost = cost;
         best.end = end;

@@ -45,7 +45,12 @@ Attempt try_count(const PlacementProblem& problem, const Demands& demands, std::
                   const Deadline& deadline) {
   if (std::isfinite(demands.period)) {
     const RateOptions options{demands.replicas, demands.deadline, count, deadline.left()};
-    return {find_least_latency_within(problem, demands.period, options), true};
+    try {
+      return {find_least_latency_within(problem, demands.period, options), true};
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::deadline_exceeded || deadline.passed()) throw;
+      return {std::nullopt, false};
+    }
   }
   const DeviceKinds kinds = find_kinds(problem);
   Attempt best;

@@ -23,7 +23,9 @@ struct RateOptions {
 bool is_exact_for_rates(const PlacementProblem& problem);
 
 // Every machine runs at most one stage (docs/decisions/0007). Of the placements of least period the one of
-// least latency. In the answer `lower_bound` is a period that no such placement goes below.
+// least latency; with replicas, whose shares are as fits each stage (shared_pipeline.h), the best of these
+// that is met. In the answer `lower_bound` is a period that no such placement goes below, whatever its
+// shares.
 //
 // For more than some 16 different machines it is the best found, with the bound (many_machines.h).
 //
@@ -31,8 +33,9 @@ bool is_exact_for_rates(const PlacementProblem& problem);
 PlannedPlacement find_highest_rate(const PlacementProblem& problem, const RateOptions& options);
 
 // The placement of least latency that answers every `period` seconds, of at most options.devices machines;
-// nothing where there is none. Error(deadline_exceeded) past the time limit, Error(unsupported) for more than
-// 16 different machines.
+// nothing where there is none. With replicas it is the best met. Error(deadline_exceeded) past the time
+// limit, or where replicas leave open whether there is one; Error(unsupported) for more than 16 different
+// machines.
 std::optional<Placement> find_least_latency_within(const PlacementProblem& problem, double period,
                                                    const RateOptions& options);
 

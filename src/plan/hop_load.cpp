@@ -1,6 +1,7 @@
 #include "plan/hop_load.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 
@@ -8,50 +9,46 @@ namespace lamina {
 
 namespace {
 
-double seconds_per_byte(const LinkCost& link) {
-  return link.bandwidth > 0 ? 1 / link.bandwidth : std::numeric_limits<double>::infinity();
-}
+constexpr double kRounding = 1e-12;
+
+// Of what may take no time at all.
+double carried(double bandwidth, double seconds) { return bandwidth > 0 ? bandwidth * seconds : 0; }
 
 }  // namespace
 
-HopLoad load_of(const PlacementProblem& problem, const std::vector<Replica>& from,
-                const std::vector<Replica>& to) {
+HopLoad load_of(const PlacementProblem& problem, const std::vector<std::size_t>& from,
+                const std::vector<std::size_t>& to) {
   HopLoad load;
-  std::vector<double> receiving(to.size(), 0);
-  for (const Replica& sender : from) {
-    double sending = 0;
+  std::vector<double> best_into(to.size(), 0);
+  for (const std::size_t sender : from) {
+    double best = 0;
     for (std::size_t i = 0; i < to.size(); ++i) {
-      const LinkCost& link = problem.links[sender.device][to[i].device];
-      const double share = sender.share * to[i].share;
-      const double busy = share * seconds_per_byte(link);
-      load.round_trip += share * link.round_trip;
-      // Also where any period is allowed, an infinite one too.
+      const LinkCost& link = problem.links[sender][to[i]];
+      best = std::max(best, link.bandwidth);
+      best_into[i] = std::max(best_into[i], link.bandwidth);
+      load.round_trip = std::min(load.round_trip, link.round_trip);
+      if (link.bandwidth > 0) load.transfer = std::min(load.transfer, 1 / link.bandwidth);
       load.max_bytes = std::min(load.max_bytes, link.bandwidth > 0 ? link.max_bytes : 0);
-      load.transfer += busy;
-      if (sender.device == to[i].device) {
-        load.other = std::max(load.other, busy);
-      } else {
-        sending += busy;
-        receiving[i] += busy;
-      }
     }
-    double& most = sender.device == problem.source ? load.source_sending : load.other;
-    most = std::max(most, sending);
+    (sender == problem.source ? load.source_sending : load.sending) += best;
   }
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    double& most = to[i].device == problem.source ? load.source_receiving : load.other;
-    most = std::max(most, receiving[i]);
-  }
+  for (std::size_t i = 0; i < to.size(); ++i)
+    (to[i] == problem.source ? load.source_receiving : load.receiving) += best_into[i];
   return load;
 }
 
-double times(double seconds, std::uint64_t bytes) {
-  return bytes == 0 ? 0 : seconds * static_cast<double>(bytes);
+bool is_within(const HopLoad& hop, std::uint64_t bytes, double period, double source_sending,
+               double source_receiving) {
+  if (bytes == 0) return true;
+  const double sent = carried(hop.sending, period) + carried(hop.source_sending, period - source_sending);
+  const double received =
+      carried(hop.receiving, period) + carried(hop.source_receiving, period - source_receiving);
+  return bytes <= hop.max_bytes && static_cast<double>(bytes) * (1 - kRounding) <= std::min(sent, received);
 }
 
 double hop_seconds(const HopLoad& hop, std::uint64_t bytes) {
   if (bytes > hop.max_bytes) return std::numeric_limits<double>::infinity();
-  return hop.round_trip / 2 + times(hop.transfer, bytes);
+  return hop.round_trip / 2 + (bytes == 0 ? 0 : hop.transfer * static_cast<double>(bytes));
 }
 
 }  // namespace lamina

@@ -1,5 +1,7 @@
 #include "plan/pipeline_reach.h"
 
+#include "plan/shared_pipeline.h"
+
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -17,18 +19,24 @@ class Reach {
         reached_(tables.states.size() * tables.groups.size() * words_, 0),
         groups_of_(tables.states.size()) {}
 
-  std::optional<Placement> run(const PipelineLimits& limits, const Deadline& deadline) {
+  std::optional<Placement> run(const PipelineLimits& limits, WalkEffort& effort) {
+    std::optional<PipelineEnd> missed;
     for (std::size_t state = 1; state < tables_.states.size(); ++state) {
-      expect_time(deadline, state);
+      expect_time(effort.deadline, state);
       if (tables_.taken(state) > limits.devices) continue;
       for (std::size_t group = 0; group < tables_.groups.size(); ++group) {
         if (!tables_.states.holds(state, tables_.groups[group]) || !fill(state, group)) continue;
         groups_of_[state].push_back(static_cast<std::uint32_t>(group));
         const bool complete = allowed_.lasts[group] && tables_.states.holds(state, tables_.required);
-        if (complete && has(state, group, tables_.pieces)) return trace(state, group);
+        if (!complete || !has(state, group, tables_.pieces)) continue;
+        const PipelineEnd end{state, group, tables_.pieces};
+        if (tables_.replicas == 1) return any(end);
+        if (auto found = one_within(limits.period, end, effort)) return found;
+        if (!effort.complete && !missed) missed = end;
+        if (effort.looks == 0 && missed) return any(*missed);
       }
     }
-    return std::nullopt;
+    return missed ? any(*missed) : std::nullopt;
   }
 
  private:
@@ -44,11 +52,12 @@ class Reach {
     std::uint64_t* const ends = cell(state, group);
     const std::size_t before = state - tables_.groups[group].state;
     if (before == 0) {
-      for (std::size_t wire = 0; wire < allowed_.ends[group].size(); ++wire) {
-        if (allowed_.begins[tables_.beginning(group, wire)]) add(ends, allowed_.ends[group][wire].front());
+      for (std::size_t wire = 0; wire < allowed_.stages.ends[group].size(); ++wire) {
+        if (allowed_.begins[tables_.beginning(group, wire)])
+          add(ends, allowed_.stages.ends[group][wire].front());
       }
     } else {
-      for (std::size_t wire = 0; wire < allowed_.ends[group].size(); ++wire)
+      for (std::size_t wire = 0; wire < allowed_.stages.ends[group].size(); ++wire)
         add_after(before, group, wire, ends);
     }
     for (std::size_t word = 0; word < words_; ++word) {
@@ -67,7 +76,7 @@ class Reach {
       }
       for (; starts != 0; starts &= starts - 1) {
         const std::size_t cut = word * 64 + static_cast<std::size_t>(__builtin_ctzll(starts));
-        if (cut < tables_.pieces) add(ends, allowed_.ends[group][wire][cut]);
+        if (cut < tables_.pieces) add(ends, allowed_.stages.ends[group][wire][cut]);
       }
     }
   }
@@ -76,43 +85,45 @@ class Reach {
     for (std::size_t word = 0; word < words_; ++word) ends[word] |= more.word(word);
   }
 
-  // The pipeline behind the last cut of a cell, from its end to its beginning.
-  Placement trace(std::size_t state, std::size_t group) {
-    std::vector<std::pair<std::size_t, std::size_t>> stages;
-    std::size_t end = tables_.pieces;
-    while (state != tables_.groups[group].state) {
-      state -= tables_.groups[group].state;
-      const auto [from, cut] = stage_before(state, group, end);
-      stages.emplace_back(group, cut);
-      group = from;
-      end = cut;
-    }
-    stages.emplace_back(group, 0);
-    return tables_.placement_of(stages, request_wire(group, end));
+  PipelineWalk walk(PipelineWalk::Visit visit) {
+    const auto before = [this](const PipelineEnd& end) { return ends_before(end); };
+    return {tables_, allowed_, &FrontEndHop::source, before, std::move(visit)};
   }
 
-  // In which requests to a first stage of `group` that ends at `end` keep the source's link least busy.
-  std::size_t request_wire(std::size_t group, std::size_t end) const {
-    const std::vector<FrontEndHop>& requests = tables_.of_group[group].requests;
-    std::optional<std::size_t> best;
-    for (std::size_t wire = 0; wire < requests.size(); ++wire) {
-      if (!allowed_.begins[tables_.beginning(group, wire)] || !allowed_.ends[group][wire].front().has(end))
-        continue;
-      if (!best || requests[wire].source < requests[*best].source) best = wire;
-    }
-    return best.value();
+  std::optional<Placement> any(const PipelineEnd& end) {
+    std::optional<Placement> found;
+    walk([&](std::vector<PlacedStage> stages, std::size_t return_wire) {
+      found = evaluate_stages(tables_.problem, std::move(stages), return_wire);
+      return true;
+    }).first(end);
+    return found;
   }
 
-  // Of the stage before one of `group` that ends at `end`: its group and where it ends.
-  std::pair<std::size_t, std::size_t> stage_before(std::size_t state, std::size_t group, std::size_t end) {
+  // One whose shares keep the period.
+  std::optional<Placement> one_within(double period, const PipelineEnd& end, WalkEffort& effort) {
+    std::optional<Placement> found;
+    walk([&](std::vector<PlacedStage> stages, std::size_t return_wire) {
+      const SharedPipeline pipeline(tables_.problem, tables_.kinds, std::move(stages), return_wire);
+      auto within = pipeline.find_within(period, effort.looks);
+      effort.complete = effort.complete && (within.placement || within.proven);
+      found = std::move(within.placement);
+      return found.has_value();
+    }).all_within(period, end, effort);
+    return found;
+  }
+
+  std::vector<PipelineEnd> ends_before(const PipelineEnd& end) {
+    std::vector<PipelineEnd> before;
+    const std::size_t state = end.state - tables_.groups[end.group].state;
     for (const std::size_t from : groups_of_[state]) {
-      const HopCuts& cuts = tables_.cuts_after(allowed_, state, from, group);
-      const std::vector<CutSet>& ends = allowed_.ends[group][tables_.groups[from].wire];
-      for (std::size_t cut = 1; cut < end; ++cut) {
-        if (has(state, from, cut) && cuts.has(cut) && ends[cut].has(end)) return {from, cut};
+      const HopCuts& cuts = tables_.cuts_after(allowed_, state, from, end.group);
+      const std::vector<CutSet>& ends = allowed_.stages.ends[end.group][tables_.groups[from].wire];
+      for (std::size_t cut = 1; cut < end.cut; ++cut) {
+        if (has(state, from, cut) && cuts.has(cut) && ends[cut].has(end.cut))
+          before.push_back({state, from, cut});
       }
     }
-    fail(ErrorCode::internal, "a stage that ends at piece {} came from nowhere", end);
+    return before;
   }
 
   const PipelineTables& tables_;
@@ -125,8 +136,8 @@ class Reach {
 }  // namespace
 
 std::optional<Placement> reach_end(const PipelineTables& tables, const PeriodTables& allowed,
-                                   const PipelineLimits& limits, const Deadline& deadline) {
-  return Reach(tables, allowed).run(limits, deadline);
+                                   const PipelineLimits& limits, WalkEffort& effort) {
+  return Reach(tables, allowed).run(limits, effort);
 }
 
 }  // namespace lamina

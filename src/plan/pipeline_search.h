@@ -5,7 +5,8 @@
 // The recurrence over sets of devices counted by type is that of PipeEdge (Y. Hu et al., "PipeEdge: Pipeline
 // Parallelism for Large-Scale Model Inference on Heterogeneous Edge Devices", DSD 2022), here for a given
 // period (then a state is a set of cuts, kept as bits), with replicas and with the source's own link shared
-// by requests, answers and its stage.
+// by requests, answers and its stage. What the recurrence finds with replicas may be impossible
+// (pipeline_tables.h): pipelines of it are looked at one by one, so many at most.
 #pragma once
 
 #include "plan/pipeline_limits.h"
@@ -15,6 +16,11 @@
 #include <optional>
 
 namespace lamina {
+
+struct FoundPipeline {
+  std::optional<Placement> placement;
+  bool proven = true;  // that there is none, where there is none
+};
 
 class PipelineSearch {
  public:
@@ -27,15 +33,18 @@ class PipelineSearch {
   // The replicas a stage may have in this search.
   std::size_t replicas() const { return tables_.replicas; }
 
-  // A pipeline within limits.period and limits.devices; limits.latency is left aside. Nothing where there is
-  // none. Error(deadline_exceeded) once `deadline` has passed.
-  std::optional<Placement> find_any(const PipelineLimits& limits, const Deadline& deadline) const;
-  // The one of least latency within all limits.
-  std::optional<Placement> find_least_latency(const PipelineLimits& limits, const Deadline& deadline) const;
+  // A pipeline within limits.period and limits.devices; limits.latency is left aside.
+  // Error(deadline_exceeded) once `deadline` has passed.
+  FoundPipeline find_any(const PipelineLimits& limits, const Deadline& deadline) const;
+  // The one of least latency within all limits; with replicas the best met.
+  FoundPipeline find_least_latency(const PipelineLimits& limits, const Deadline& deadline) const;
+  // The same with requests shared so that replicas of a stage are equally busy, where that makes neither the
+  // period longer nor the latency longer than so many seconds.
+  Placement even_out(const Placement& placement, double latency) const;
 
  private:
   template <typename Relaxed>
-  std::optional<Placement> branch(double period, const Relaxed& relaxed, bool any) const;
+  FoundPipeline branch(double period, const Deadline& deadline, const Relaxed& relaxed, bool any) const;
 
   PipelineTables tables_;
 };

@@ -15,6 +15,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // Bounds of what the tables may take.
 constexpr double kMostGroups = 2'000;
 constexpr double kMostCells = 4e6;
+constexpr double kRounding = 1e-12;
 
 // The most replicas, up to those asked for, whose groups the tables can hold.
 std::size_t most_replicas(const DeviceKinds& kinds, std::size_t wanted, std::size_t wires) {
@@ -43,7 +44,7 @@ ReplicaGroup required_of(const PlacementProblem& problem, const DeviceKinds& kin
 }
 
 bool is_within(const FrontEndHop& hop, double period) {
-  return std::isfinite(hop.seconds) && std::max(hop.source, hop.other) <= period;
+  return std::isfinite(hop.seconds) && std::max(hop.source, hop.other) * (1 - kRounding) <= period;
 }
 
 }  // namespace
@@ -60,12 +61,15 @@ PipelineTables::PipelineTables(const PlacementProblem& of, std::size_t wanted)
   divide_by_wire();
   std::vector<std::vector<CutSet>> fits;  // by kind
   for (const auto& members : kinds.members) fits.push_back(fits_of(members.front()));
-  for (const ReplicaGroup& group : groups) of_group.push_back(table_of(group, fits));
+  std::vector<std::shared_ptr<const DeviceWork>> work;  // by device
+  for (std::size_t device = 0; device < of.devices.size(); ++device)
+    work.push_back(std::make_shared<const DeviceWork>(of, device));
+  for (const ReplicaGroup& group : groups) of_group.push_back(table_of(group, work, fits));
   for (const ReplicaGroup& from : groups) {
     auto& row = hops.emplace_back();
     auto& fit = fit_beside.emplace_back();
     for (const ReplicaGroup& to : groups) {
-      row.push_back(load_of(problem, from.replicas, beside(from, to)));
+      row.push_back(load_of(problem, from.devices, beside(from, to)));
       fit.push_back(states.has_room(from.state, to));
     }
   }
@@ -104,36 +108,28 @@ void PipelineTables::divide_by_wire() {
 }
 
 // The devices of `group` where those of `taken` are taken already.
-std::vector<Replica> PipelineTables::beside(const ReplicaGroup& taken, const ReplicaGroup& group) const {
-  std::vector<Replica> replicas = group.replicas;
-  std::size_t at = 0;
+std::vector<std::size_t> PipelineTables::beside(const ReplicaGroup& taken, const ReplicaGroup& group) const {
+  std::vector<std::size_t> devices;
   for (std::size_t kind = 0; kind < group.counts.size(); ++kind) {
     const auto& members = kinds.members[kind];
-    for (std::size_t i = 0; i < group.counts[kind]; ++i) {
-      replicas[at++].device = members[(taken.counts[kind] + i) % members.size()];
-    }
+    for (std::size_t i = 0; i < group.counts[kind]; ++i)
+      devices.push_back(members[(taken.counts[kind] + i) % members.size()]);
   }
-  return replicas;
+  return devices;
 }
 
 GroupTable PipelineTables::table_of(const ReplicaGroup& group,
+                                    const std::vector<std::shared_ptr<const DeviceWork>>& work,
                                     const std::vector<std::vector<CutSet>>& fits) const {
-  GroupTable table{.fits = {}, .load = StageLoad(problem, group.replicas)};
-  table.mean.assign(pieces + 1, 0);
-  table.wires.resize(problem.wires.size());
-  for (const Replica& replica : group.replicas) {
-    double mean = 0;
-    for (std::size_t piece = 0; piece < pieces; ++piece) {
-      const PieceCost& cost = problem.cost[replica.device][piece];
-      if (std::isfinite(cost.seconds)) mean += replica.share * cost.seconds;
-      table.mean[piece + 1] += mean;
-    }
-    const PlanDevice& device = problem.devices[replica.device];
+  GroupTable table{.fits = {}, .load = StageLoad(problem, group.devices, work)};
+  if (group.devices.size() == 1) table.alone = work[group.devices.front()];
+  table.wires.assign(problem.wires.size(), {kInfinity, kInfinity});
+  for (const std::size_t device : group.devices) {
     for (std::size_t wire = 0; wire < table.wires.size(); ++wire) {
-      table.wires[wire].narrow += replica.share * device.wires[wire].narrow;
-      table.wires[wire].widen += replica.share * device.wires[wire].widen;
+      const WireSeconds& of_device = problem.devices[device].wires[wire];
+      table.wires[wire].narrow = std::min(table.wires[wire].narrow, of_device.narrow);
+      table.wires[wire].widen = std::min(table.wires[wire].widen, of_device.widen);
     }
-    table.wake += replica.share * device.wake;
   }
   for (std::size_t kind = 0; kind < group.counts.size(); ++kind) {
     if (group.counts[kind] == 0) continue;
@@ -144,10 +140,10 @@ GroupTable PipelineTables::table_of(const ReplicaGroup& group,
     }
   }
   for (std::size_t wire = 0; wire < useful.size(); ++wire) {
-    table.requests.push_back(useful[wire].has(0) ? request_to(problem, group.replicas, wire)
+    table.requests.push_back(useful[wire].has(0) ? request_to(problem, group.devices, wire)
                                                  : FrontEndHop{kInfinity});
   }
-  table.answer = useful[group.wire].has(pieces) ? answer_from(problem, group.replicas, group.wire)
+  table.answer = useful[group.wire].has(pieces) ? answer_from(problem, group.devices, group.wire)
                                                 : FrontEndHop{kInfinity};
   return table;
 }
@@ -190,10 +186,7 @@ HopCuts PipelineTables::cuts_within(std::size_t from, std::size_t to, double per
   while (low < high) {
     const std::size_t middle = (low + high) / 2;
     const std::uint64_t bytes = wire_bytes(problem, wire, by_bytes[wire][middle]);
-    const bool fits = bytes <= hop.max_bytes && times(hop.other, bytes) <= period &&
-                      times(hop.source_sending, bytes) + sending <= period &&
-                      times(hop.source_receiving, bytes) + receiving <= period;
-    if (fits) {
+    if (lamina::is_within(hop, bytes, period, sending, receiving)) {
       low = middle + 1;
     } else {
       high = middle;
@@ -202,8 +195,40 @@ HopCuts PipelineTables::cuts_within(std::size_t from, std::size_t to, double per
   return {&up_to[wire][low], &useful[wire]};
 }
 
-PeriodTables PipelineTables::within(double period, const Allowed& first, const Allowed& last) const {
-  PeriodTables tables;
+PeriodStages PipelineTables::stages_within(double period, bool seconds) const {
+  PeriodStages stages{period};
+  for (std::size_t group = 0; group < groups.size(); ++group) {
+    const GroupTable& of = of_group[group];
+    auto& ends = stages.ends.emplace_back();
+    for (std::size_t input = 0; input < wire_count(problem); ++input)
+      ends.push_back(of.load.ends_within(period, input, groups[group].wire, of.fits));
+    stages.ends_of_any.push_back(ends.front());
+    for (std::size_t piece = 0; piece < pieces; ++piece) {
+      for (const auto& of_input : ends) stages.ends_of_any[group][piece].add(of_input[piece]);
+    }
+    stages.seconds.emplace_back();
+    if (seconds && !of.alone) stages.seconds.back() = least_seconds(stages, group);
+  }
+  return stages;
+}
+
+std::vector<std::vector<double>> PipelineTables::least_seconds(const PeriodStages& stages,
+                                                               std::size_t group) const {
+  std::vector<std::vector<double>> seconds(pieces);
+  for (std::size_t first = 0; first < pieces; ++first) {
+    for (std::size_t end = first + 1; end <= pieces; ++end) {
+      if (!stages.ends_of_any[group][first].has(end)) continue;
+      seconds[first].resize(end - first, kInfinity);
+      seconds[first].back() = of_group[group].load.least_seconds(stages.period, first, end);
+    }
+  }
+  return seconds;
+}
+
+PeriodTables PipelineTables::within(const PeriodStages& stages, const Allowed& first,
+                                    const Allowed& last) const {
+  const double period = stages.period;
+  PeriodTables tables{stages};
   tables.begins.resize(first.size());
   tables.least_request.assign(groups.size(), kInfinity);
   std::vector<double> request_sending(groups.size(), kInfinity);
@@ -212,14 +237,6 @@ PeriodTables PipelineTables::within(double period, const Allowed& first, const A
   double receiving = kInfinity;
   for (std::size_t group = 0; group < groups.size(); ++group) {
     const GroupTable& of = of_group[group];
-    const std::size_t wire = groups[group].wire;
-    auto& ends = tables.ends.emplace_back();
-    for (std::size_t input = 0; input < wire_count(problem); ++input)
-      ends.push_back(of.load.ends_within(period, input, wire, of.fits));
-    tables.ends_of_any.push_back(ends.front());
-    for (std::size_t piece = 0; piece < pieces; ++piece) {
-      for (const auto& of_input : ends) tables.ends_of_any[group][piece].add(of_input[piece]);
-    }
     for (std::size_t input = 0; input < of.requests.size(); ++input) {
       const FrontEndHop& request = of.requests[input];
       const std::size_t begin = beginning(group, input);
@@ -251,12 +268,7 @@ std::size_t PipelineTables::taken(std::size_t state) const {
 
 std::size_t PipelineTables::group_of(const PlacedStage& stage, std::size_t wire) const {
   std::vector<std::size_t> counts(kinds.members.size(), 0);
-  for (const Replica& replica : stage.replicas) {
-    for (std::size_t kind = 0; kind < counts.size(); ++kind) {
-      const auto& members = kinds.members[kind];
-      if (std::find(members.begin(), members.end(), replica.device) != members.end()) ++counts[kind];
-    }
-  }
+  for (const Replica& replica : stage.replicas) ++counts[kinds.kind_of[replica.device]];
   const std::size_t state = states.state_of(counts);
   return static_cast<std::size_t>(
       std::find_if(groups.begin(), groups.end(),
@@ -264,25 +276,23 @@ std::size_t PipelineTables::group_of(const PlacedStage& stage, std::size_t wire)
       groups.begin());
 }
 
-Placement PipelineTables::placement_of(const std::vector<std::pair<std::size_t, std::size_t>>& stages,
-                                       std::size_t request_wire) const {
+std::vector<PlacedStage> PipelineTables::stages_of(
+    const std::vector<std::pair<std::size_t, std::size_t>>& stages, std::size_t wire) const {
   std::vector<PlacedStage> placed;
-  std::size_t wire = request_wire;
   std::vector<std::size_t> used(kinds.members.size(), 0);
   for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
     if (!placed.empty()) placed.back().end_piece = stage->second;
     const ReplicaGroup& group = groups[stage->first];
-    std::vector<Replica> replicas = group.replicas;
-    std::size_t at = 0;
+    PlacedStage& added = placed.emplace_back(PlacedStage{{}, stage->second, pieces});
+    const double share = 1 / static_cast<double>(group.devices.size());
     for (std::size_t kind = 0; kind < used.size(); ++kind) {
       for (std::size_t i = 0; i < group.counts[kind]; ++i)
-        replicas[at++].device = kinds.members[kind][used[kind]++];
+        added.replicas.push_back({kinds.members[kind][used[kind]++], share});
     }
-    placed.push_back({std::move(replicas), stage->second, pieces});
-    placed.back().wire = wire;
+    added.wire = wire;
     wire = group.wire;
   }
-  return evaluate_stages(problem, std::move(placed), wire);
+  return placed;
 }
 
 }  // namespace lamina

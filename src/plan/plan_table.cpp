@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/text.h"
 
-#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -38,11 +37,8 @@ bool has_one_stage_a_machine(const Plan& plan) {
 
 // Of which plans this one is the best. Those for a rate are looked for among some (plan/planner.h).
 std::string compared_plans(const Plan& plan) {
-  if (has_branches(plan)) return "plan of stages that follow each other on a machine";
-  const bool has_replicas = std::any_of(plan.stages.begin(), plan.stages.end(),
-                                        [](const PlannedStage& stage) { return stage.replicas.size() > 1; });
-  return has_replicas ? "plan of one stage a machine, shared by speed over the model,"
-                      : "plan of one stage a machine";
+  return has_branches(plan) ? "plan of stages that follow each other on a machine"
+                            : "plan of one stage a machine";
 }
 
 // How far from best the plan can be.

@@ -81,6 +81,17 @@ std::optional<Placement> find_fastest_within(const PlacementProblem& problem, do
   return planned ? std::optional(planned->placement) : std::nullopt;
 }
 
+// The same, nothing where it is not known either.
+std::optional<Placement> find_fastest_known_within(const PlacementProblem& problem, double period,
+                                                   const PlanningRequest& request) {
+  try {
+    return find_fastest_within(problem, period, request);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::deadline_exceeded) throw;
+    return std::nullopt;
+  }
+}
+
 PlannedPlacement find_best(const PlacementProblem& problem, const PlanningRequest& request) {
   switch (request.objective) {
     case Objective::latency:
@@ -266,13 +277,13 @@ std::vector<Placement> find_pareto_front(const PlacementProblem& problem, const 
   while (front.back().period * (1 - kParetoStep) > shortest) {
     PlanningRequest between = request;
     between.branch_time = std::min(kBranchTimeOfPoint, deadline.left());
-    auto next = find_fastest_within(problem, front.back().period * (1 - kParetoStep), between);
+    auto next = find_fastest_known_within(problem, front.back().period * (1 - kParetoStep), between);
     if (!next) break;
     front.push_back(std::move(*next));
   }
   if (front.back().period > shortest * (1 + 1e-9)) {
-    if (auto last = find_fastest_within(problem, shortest * (1 + 1e-9), request))
-      front.push_back(std::move(*last));
+    auto last = find_fastest_known_within(problem, shortest * (1 + 1e-9), request);
+    front.push_back(last ? std::move(*last) : std::move(highest));
   }
   return front;
 }

@@ -42,26 +42,13 @@ bool can_be_exchanged(const PlacementProblem& problem, std::size_t a, std::size_
   return same(problem.links[a][b], problem.links[b][a]) && same(problem.links[a][a], problem.links[b][b]);
 }
 
-// Gives each replica its share; false where no piece can run on all of them.
-bool share_out(const PlacementProblem& problem, std::vector<Replica>& replicas) {
-  std::vector<double> seconds(replicas.size(), 0);
+bool can_run_together(const PlacementProblem& problem, const std::vector<std::size_t>& devices) {
   for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
-    const bool runs = std::all_of(replicas.begin(), replicas.end(), [&](const Replica& replica) {
-      return std::isfinite(problem.cost[replica.device][piece].seconds);
-    });
-    if (!runs) continue;
-    for (std::size_t i = 0; i < replicas.size(); ++i)
-      seconds[i] += problem.cost[replicas[i].device][piece].busy_seconds();
+    if (std::all_of(devices.begin(), devices.end(),
+                    [&](std::size_t device) { return std::isfinite(problem.cost[device][piece].seconds); }))
+      return true;
   }
-  double speeds = 0;
-  for (const double time : seconds) speeds += time > 0 ? 1 / time : 0;
-  if (replicas.size() == 1) return true;
-  if (speeds == 0) return false;
-  for (std::size_t i = 0; i < replicas.size(); ++i) {
-    if (seconds[i] == 0) return false;
-    replicas[i].share = 1 / seconds[i] / speeds;
-  }
-  return true;
+  return false;
 }
 
 }  // namespace
@@ -73,6 +60,7 @@ DeviceKinds find_kinds(const PlacementProblem& problem) {
       return std::all_of(members.begin(), members.end(),
                          [&](std::size_t member) { return can_be_exchanged(problem, member, device); });
     });
+    kinds.kind_of.push_back(static_cast<std::size_t>(known - kinds.members.begin()));
     if (known != kinds.members.end()) {
       known->push_back(device);
     } else {
@@ -148,9 +136,9 @@ std::vector<ReplicaGroup> make_groups(const PlacementProblem& problem, const Dev
     group.counts = counts;
     group.state = states.state_of(counts);
     for (std::size_t kind = 0; kind < counts.size(); ++kind) {
-      for (std::size_t i = 0; i < counts[kind]; ++i) group.replicas.push_back({kinds.members[kind][i]});
+      for (std::size_t i = 0; i < counts[kind]; ++i) group.devices.push_back(kinds.members[kind][i]);
     }
-    if (share_out(problem, group.replicas)) groups.push_back(std::move(group));
+    if (can_run_together(problem, group.devices)) groups.push_back(std::move(group));
   });
   std::sort(groups.begin(), groups.end(),
             [](const ReplicaGroup& a, const ReplicaGroup& b) { return a.state < b.state; });

@@ -13,6 +13,7 @@ namespace lamina {
 // The source is a kind of its own.
 struct DeviceKinds {
   std::vector<std::vector<std::size_t>> members;  // devices by kind
+  std::vector<std::size_t> kind_of;               // by device
 };
 
 DeviceKinds find_kinds(const PlacementProblem& problem);
@@ -23,14 +24,12 @@ double count_groups(const DeviceKinds& kinds, std::size_t largest);
 void for_each_group(const DeviceKinds& kinds, std::size_t largest,
                     const std::function<void(const std::vector<std::size_t>& counts)>& visit);
 
-// So many devices of each kind. Requests go to them in proportion to their speed over the pieces that all of
-// them can run.
+// So many devices of each kind.
 struct ReplicaGroup {
-  std::vector<std::size_t> counts;  // by kind
-  std::size_t state = 0;            // of these counts, see StateSpace
-  std::size_t wire = 0;             // in which it sends on: a group counts once for each that it may use
-  // The first devices of each kind; where the group has several of one kind, all have the same share.
-  std::vector<Replica> replicas;
+  std::vector<std::size_t> counts;   // by kind
+  std::size_t state = 0;             // of these counts, see StateSpace
+  std::size_t wire = 0;              // in which it sends on: a group counts once for each that it may use
+  std::vector<std::size_t> devices;  // the first of each kind
 };
 
 // Which devices are taken, as one number: the counts of each kind as digits of mixed radix. A state that
@@ -53,7 +52,7 @@ class StateSpace {
   std::size_t size_ = 1;
 };
 
-// All groups of at most `largest` devices, in the order of their states.
+// All groups of at most `largest` devices that can run some piece together, in the order of their states.
 std::vector<ReplicaGroup> make_groups(const PlacementProblem& problem, const DeviceKinds& kinds,
                                       const StateSpace& states, std::size_t largest);
 

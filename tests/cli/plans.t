@@ -11,7 +11,7 @@ Two machines of equal speed share the work, a slow one helps where replicas may:
   $ lamina configure cut a --objective throughput --dry-run | tail -1
   predicted latency 40.002 ms, at most 50 requests/s, for a batch of 1; no plan of one stage a machine carries more
   $ lamina configure cut a --objective throughput --replicas auto --dry-run | tail -1 | sed 's/.*at most/at most/'
-  at most 52.5 requests/s, for a batch of 1; no plan of one stage a machine, shared by speed over the model, carries more
+  at most 52.5 requests/s, for a batch of 1; no plan of one stage a machine carries more
   $ lamina configure cut a --objective devices --min-rate 40/s --dry-run | tail -1 | sed 's/.*; //'
   2 machines, no plan of one stage a machine needs fewer
   $ lamina configure cut a --objective memory --dry-run | tail -1 | grep -c 'on one machine, no plan needs less$'

@@ -22,13 +22,11 @@ struct Truth {
   double latency = kInfinity;  // the least at that period
 };
 
-Truth best_rate(const PlacementProblem& problem, std::size_t replicas, double latency_limit,
-                std::size_t devices) {
+// Of stages without replicas; for replicas see shares_test.cpp.
+Truth best_rate(const PlacementProblem& problem, double latency_limit, std::size_t devices) {
   Truth best;
-  for_every_pipeline(problem, replicas, [&](const Placement& placement) {
-    std::size_t used = 0;
-    for (const PlacedStage& stage : placement.stages) used += stage.replicas.size();
-    if (placement.latency > latency_limit || used > devices) return;
+  for_every_pipeline(problem, 1, [&](const Placement& placement) {
+    if (placement.latency > latency_limit || placement.stages.size() > devices) return;
     if (placement.period < best.period * (1 - 1e-9)) best = {placement.period, placement.latency};
     if (placement.period <= best.period * (1 + 1e-9))
       best.latency = std::min(best.latency, placement.latency);
@@ -36,9 +34,9 @@ Truth best_rate(const PlacementProblem& problem, std::size_t replicas, double la
   return best;
 }
 
-double least_latency(const PlacementProblem& problem, std::size_t replicas, double period) {
+double least_latency(const PlacementProblem& problem, double period) {
   double best = kInfinity;
-  for_every_pipeline(problem, replicas, [&](const Placement& placement) {
+  for_every_pipeline(problem, 1, [&](const Placement& placement) {
     if (placement.period <= period) best = std::min(best, placement.latency);
   });
   return best;
@@ -46,7 +44,6 @@ double least_latency(const PlacementProblem& problem, std::size_t replicas, doub
 
 struct Case {
   RandomProblemOptions problem;
-  std::size_t replicas = 1;
   bool repeated = false;
   unsigned seed = 1;
   int count = 1000;
@@ -64,19 +61,18 @@ class HighestRate : public testing::TestWithParam<Case> {};
 TEST_P(HighestRate, EqualsBruteForce) {
   std::mt19937 random(GetParam().seed);
   int divided = 0;
-  int replicated = 0;
   int impossible = 0;
   int worth_waiting_for = 0;  // formats that are not there soonest
   for (int i = 0; i < GetParam().count; ++i) {
     PlacementProblem problem = random_problem(random, GetParam().problem);
     if (GetParam().repeated) repeat_devices(problem, random);
-    const Truth truth = best_rate(problem, GetParam().replicas, kInfinity, 99);
+    const Truth truth = best_rate(problem, kInfinity, 99);
     if (truth.period == kInfinity) {
       ++impossible;
-      EXPECT_THROW(find_highest_rate(problem, {.replicas = GetParam().replicas}), Error) << "case " << i;
+      EXPECT_THROW(find_highest_rate(problem, {}), Error) << "case " << i;
       continue;
     }
-    const PlannedPlacement found = find_highest_rate(problem, {.replicas = GetParam().replicas});
+    const PlannedPlacement found = find_highest_rate(problem, {});
     ASSERT_TRUE(is_feasible(problem, found.placement)) << "case " << i;
     EXPECT_TRUE(found.proven_best);
     EXPECT_NEAR(found.placement.period / truth.period, 1, 1e-8) << "case " << i;
@@ -85,7 +81,6 @@ TEST_P(HighestRate, EqualsBruteForce) {
     std::set<std::size_t> used;
     for (const PlacedStage& stage : found.placement.stages) {
       for (const Replica& replica : stage.replicas) EXPECT_TRUE(used.insert(replica.device).second);
-      if (stage.replicas.size() > 1) ++replicated;
     }
     if (found.placement.stages.size() > 1) ++divided;
     if (soonest_period(problem, found.placement) > found.placement.period * 1.001) ++worth_waiting_for;
@@ -93,10 +88,7 @@ TEST_P(HighestRate, EqualsBruteForce) {
   if (GetParam().problem.wires > 0) {
     EXPECT_GT(worth_waiting_for, GetParam().count / 20);
   }
-  EXPECT_GT(divided + replicated, GetParam().count / 10);
-  if (GetParam().replicas > 1) {
-    EXPECT_GT(replicated, GetParam().count / 20);
-  }
+  EXPECT_GT(divided, GetParam().count / 10);
   if (GetParam().problem.tightness < 0.7) {
     EXPECT_GT(impossible, GetParam().count / 50);
   }
@@ -104,23 +96,15 @@ TEST_P(HighestRate, EqualsBruteForce) {
 
 INSTANTIATE_TEST_SUITE_P(
     Random, HighestRate,
-    testing::Values(Case{{.tightness = 10}, 1, false, 1, 1000}, Case{{.tightness = 1}, 1, false, 2, 1000},
-                    Case{{.tightness = 0.5}, 1, true, 3, 1000},
-                    Case{{.tightness = 1, .forbidden = 0.2}, 1, true, 4, 1000},
-                    Case{{.tightness = 10}, 4, false, 5, 300}, Case{{.tightness = 1}, 3, true, 6, 300},
-                    Case{{.tightness = 1, .forbidden = 0.2}, 2, true, 7, 300},
-                    Case{{.tightness = 2, .wires = 2}, 1, false, 8, 700},
-                    Case{{.tightness = 2, .messages = true}, 1, true, 9, 1000},
+    testing::Values(Case{{.tightness = 10}, false, 1, 1000}, Case{{.tightness = 1}, false, 2, 1000},
+                    Case{{.tightness = 0.5}, true, 3, 1000},
+                    Case{{.tightness = 1, .forbidden = 0.2}, true, 4, 1000},
+                    Case{{.tightness = 2, .wires = 2}, false, 8, 700},
+                    Case{{.tightness = 2, .messages = true}, true, 9, 1000},
                     Case{{.max_devices = 3, .max_pieces = 5, .tightness = 2, .wires = 3, .messages = true},
-                         1,
                          true,
                          10,
-                         1000},
-                    Case{{.max_devices = 3, .max_pieces = 5, .tightness = 2, .wires = 2, .messages = true},
-                         3,
-                         true,
-                         11,
-                         500}));
+                         1000}));
 
 // Links so slow that requests, answers and the source's own stage crowd its link.
 TEST(HighestRate, EqualsBruteForceWhereTheSourcesLinkIsTheBottleneck) {
@@ -132,16 +116,13 @@ TEST(HighestRate, EqualsBruteForceWhereTheSourcesLinkIsTheBottleneck) {
     for (auto& row : problem.links) {
       for (LinkCost& link : row) link.bandwidth /= 10;
     }
-    const std::size_t replicas = i % 3 == 0 ? 2 : 1;
-    const Truth truth = best_rate(problem, replicas, kInfinity, 99);
+    const Truth truth = best_rate(problem, kInfinity, 99);
     if (truth.period == kInfinity) continue;
-    const PlannedPlacement found = find_highest_rate(problem, {.replicas = replicas});
+    const PlannedPlacement found = find_highest_rate(problem, {});
     EXPECT_NEAR(found.placement.period / truth.period, 1, 1e-8) << "case " << i;
     const auto& stages = found.placement.stages;
-    for (std::size_t stage = 1; stage + 1 < stages.size(); ++stage) {
-      for (const Replica& replica : stages[stage].replicas)
-        in_the_middle += replica.device == problem.source ? 1 : 0;
-    }
+    for (std::size_t stage = 1; stage + 1 < stages.size(); ++stage)
+      in_the_middle += stages[stage].replicas.front().device == problem.source ? 1 : 0;
   }
   EXPECT_GT(in_the_middle, 10);
 }
@@ -153,12 +134,12 @@ TEST(HighestRate, KeepsALatencyAndANumberOfDevices) {
   for (int i = 0; i < 500; ++i) {
     const PlacementProblem problem =
         random_problem(random, {.tightness = 1.5, .wires = i % 4 == 0 ? 1U : 0U});
-    const double fastest = least_latency(problem, 1, kInfinity);
+    const double fastest = least_latency(problem, kInfinity);
     if (fastest == kInfinity) continue;
     const double limit = fastest * std::uniform_real_distribution<double>(0.95, 1.3)(random);
     const std::size_t devices = static_cast<std::size_t>(i % 3 + 1);
-    const Truth free = best_rate(problem, 1, kInfinity, 99);
-    const Truth truth = best_rate(problem, 1, limit, devices);
+    const Truth free = best_rate(problem, kInfinity, 99);
+    const Truth truth = best_rate(problem, limit, devices);
     const RateOptions options{.latency = limit, .devices = devices};
     if (truth.period == kInfinity) {
       ++impossible;
@@ -182,13 +163,12 @@ TEST(LeastLatencyWithinAPeriod, EqualsBruteForce) {
     PlacementProblem problem =
         random_problem(random, {.max_pieces = 5, .tightness = 1.5, .wires = i % 3 == 0 ? 1U : 0U});
     if (i % 2 == 0) repeat_devices(problem, random);
-    const std::size_t replicas = i % 4 == 3 ? 3 : 1;
-    const double free = least_latency(problem, replicas, kInfinity);
+    const double free = least_latency(problem, kInfinity);
     if (free == kInfinity) continue;
-    const double best_period = best_rate(problem, replicas, kInfinity, 99).period;
+    const double best_period = best_rate(problem, kInfinity, 99).period;
     const double period = best_period * std::uniform_real_distribution<double>(0.9, 1.6)(random);
-    const double truth = least_latency(problem, replicas, period);
-    const auto found = find_least_latency_within(problem, period, {.replicas = replicas});
+    const double truth = least_latency(problem, period);
+    const auto found = find_least_latency_within(problem, period, {});
     ASSERT_EQ(found.has_value(), truth != kInfinity) << "case " << i;
     if (!found) {
       ++impossible;

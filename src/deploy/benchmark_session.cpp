@@ -14,6 +14,7 @@ constexpr std::chrono::milliseconds kSteady{20};
 // Quotas are counted over 10 ms; work after idleness runs ahead of them for a while.
 constexpr std::chrono::milliseconds kSteadyUnderQuota{150};
 constexpr int kWarmUp = 3;
+constexpr std::chrono::seconds kLossLimit{1};
 constexpr std::uint64_t kFormatBytes = 1U << 20U;  // about what crosses a cut
 // Measured is MLPerf's single stream: a request follows the answer to the one before, so that each stage and
 // link has been idle for about the time that the whole model takes. Its order of magnitude is enough: what
@@ -140,6 +141,7 @@ class Session {
       return from.client->measure_link(to.client->address(), options_.pings, options_.bandwidth_seconds,
                                        pause(slowest_threads(), options_.batches.front()));
     } catch (const Error& error) {
+      fleet_.losses(kLossLimit);  // a connection breaks before its process is seen to have ended
       fleet_.restart_ended();
       return {.link = {.failure = error.what()}, .messages = {}};
     }

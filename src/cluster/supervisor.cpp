@@ -30,6 +30,8 @@ constexpr std::chrono::milliseconds kDrainPoll{5};
 constexpr std::chrono::milliseconds kBetweenAttempts{50};
 constexpr std::chrono::milliseconds kTidyLimit{500};
 constexpr std::chrono::hours kIdle{1};
+// A process that is there answers within the second, however busy it is.
+constexpr std::chrono::milliseconds kLeastReconnectLimit{1000};
 // A change of plan costs loading its stages: for less it is not worth it.
 constexpr double kClearGain = 0.15;
 
@@ -235,7 +237,8 @@ class Supervisor::Implementation {
     const Conditions conditions = machines_->conditions();
     Blueprint blueprint;
     try {
-      // Machines that are all still there have lost no more than a connection.
+      // Machines that are all still there have lost no more than a connection, unless two of them no longer
+      // reach each other.
       if (!blueprint_.stages.empty() && includes(conditions.machines, used)) {
         blueprint = blueprint_;
       } else {
@@ -249,12 +252,18 @@ class Supervisor::Implementation {
     const double planned = history_.seconds();
     planless_ = false;
     history_.set_state("recovering");
-    if (!try_out(blueprint, Room::make)) return;
+    // The way to machines that served until now is known.
+    const bool known = includes(used, machines_of(blueprint));
+    if (!try_out(blueprint, Room::make, known ? reconnect_limit() : std::chrono::milliseconds(0))) return;
     spdlog::info("serving again after {:.3f} s, of which {:.3f} s until there was a plan",
                  history_.end(dispatcher_.resent()), planned);
     tidy(conditions.machines);
     const std::lock_guard lock(mutex_);
     changed_ = true;  // another plan may be better by now
+  }
+
+  std::chrono::milliseconds reconnect_limit() const {
+    return std::max(silence_of(options_.head.heartbeat), kLeastReconnectLimit);
   }
 
   Blueprint plan_after_loss(const Conditions& conditions) {
@@ -297,8 +306,8 @@ class Supervisor::Implementation {
 
   // Loads and connects a plan and serves it. False where it could not be: the machines at fault are left out
   // for a while.
-  bool try_out(const Blueprint& blueprint, Room room) {
-    std::shared_ptr<Generation> generation = make(blueprint);
+  bool try_out(const Blueprint& blueprint, Room room, std::chrono::milliseconds answer_limit = {}) {
+    std::shared_ptr<Generation> generation = make(blueprint, answer_limit);
     {
       const std::lock_guard lock(mutex_);
       candidate_ = generation;
@@ -348,7 +357,7 @@ class Supervisor::Implementation {
     return stopping_;
   }
 
-  std::shared_ptr<Generation> make(Blueprint blueprint) {
+  std::shared_ptr<Generation> make(Blueprint blueprint, std::chrono::milliseconds answer_limit = {}) {
     for (HeadStage& stage : blueprint.stages) {
       for (HeadReplica& replica : stage.replicas) {
         replica.address = machines_->address(replica.worker);
@@ -357,6 +366,7 @@ class Supervisor::Implementation {
       }
     }
     HeadOptions options = combine(options_.head, blueprint.options);
+    options.answer_limit = answer_limit;
     const std::uint64_t pipeline = next_pipeline_++;
     GenerationEvents events{
         .answered =

@@ -196,10 +196,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
         spdlog::warn("worker '{}': {}", name, error.what());
       };
       const std::chrono::milliseconds silence(request->silence_milliseconds());
-      const std::chrono::milliseconds limit =
-          silence.count() == 0
-              ? kMostEchoLimit
-              : std::clamp<std::chrono::milliseconds>(2 * silence, kLeastEchoLimit, kMostEchoLimit);
+      const std::chrono::milliseconds limit = answer_limit(*request);
       const std::vector<SlotConsumer> consumers = connect_to(*request, stage->signature, broken);
       std::shared_ptr<DataLink> head;
       // All ends answer before the slot counts as connected.
@@ -278,6 +275,13 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       for (const auto& one : ended) one->close();
     }
     return_freed_memory();
+  }
+
+  static std::chrono::milliseconds answer_limit(const v1::ConnectRequest& request) {
+    if (request.answer_milliseconds() > 0) return std::chrono::milliseconds(request.answer_milliseconds());
+    const std::chrono::milliseconds silence(request.silence_milliseconds());
+    if (silence.count() == 0) return kMostEchoLimit;
+    return std::clamp<std::chrono::milliseconds>(2 * silence, kLeastEchoLimit, kMostEchoLimit);
   }
 
   using Places = google::protobuf::RepeatedPtrField<v1::NextPlace>;

@@ -27,6 +27,7 @@ A schedule is text, one step a line, '#' begins a comment:
     expect failed <= 0          requests that were not answered; `wrong` is always 0
     expect status 503           those that failed have failed so
     expect recoveries >= 1
+    expect silence <= 3         the longest time between two right answers, seconds
     expect log ran out of memory    words that the head's log has
 
 Every request is counted: answered rightly, failed with a stated error, or the run fails. At the end no process, file or control
@@ -128,7 +129,8 @@ def report(schedule: Schedule, done: list, answers: list, status: dict) -> None:
 
 def unmet(schedule: Schedule, bed: Testbed, answers: list, status: dict) -> list[str]:
     failed = [one for one in answers if one.status != 200]
-    figures = {"failed": len(failed), **status["recovery"]}
+    silence = longest_silence(answers, bed.begin, max((one.end for one in answers), default=0.0))
+    figures = {"failed": len(failed), "silence": silence, **status["recovery"]}
     problems = []
     for what in schedule.expected:
         match what:

@@ -164,7 +164,8 @@ class Supervisor::Implementation {
 
   void note_loss(std::uint64_t pipeline, const std::string& worker, const Error& error) {
     const std::lock_guard lock(mutex_);
-    if (candidate_ && candidate_->pipeline() == pipeline) candidate_->abandon();
+    // A better plan that is being loaded would keep requests waiting: what was loaded before serves sooner.
+    if (candidate_ && (candidate_->pipeline() == pipeline || serving_ == pipeline)) candidate_->abandon();
     if (serving_ != pipeline) return;
     if (!broken_) trouble_ = error.what();
     history_.begin(trouble_, dispatcher_.resent());
@@ -312,7 +313,8 @@ class Supervisor::Implementation {
       const std::lock_guard lock(mutex_);
       candidate_ = generation;
       candidate_machines_ = machines_of(blueprint);
-      if (stopping_) candidate_->abandon();
+      // What serves may have broken while this was planned.
+      if (stopping_ || (room == Room::beside && broken_)) candidate_->abandon();
     }
     note_change();  // a machine may have gone before it was a candidate
     std::optional<Error> failed;
@@ -325,6 +327,9 @@ class Supervisor::Implementation {
     {
       const std::lock_guard lock(mutex_);
       candidate_.reset();
+      // Loaded in the same moment in which it was given up.
+      if (room == Room::beside && broken_ && !failed)
+        failed = Error(ErrorCode::cancelled, "what served was lost meanwhile");
     }
     if (!failed) {
       refusal_.clear();
@@ -350,6 +355,11 @@ class Supervisor::Implementation {
       generation.make_room();
       generation.start();
     }
+  }
+
+  bool is_broken() const {
+    const std::lock_guard lock(mutex_);
+    return broken_;
   }
 
   bool is_stopping() const {
@@ -428,6 +438,8 @@ class Supervisor::Implementation {
     const Conditions conditions = machines_->conditions();
     if (conditions == considered_ && !makeshift_) return;
     const bool same_machines = conditions.machines == considered_.machines;
+    const Conditions before = considered_;
+    const bool was_makeshift = makeshift_;
     const std::string reason = conditions == considered_ ? "the last plan was the soonest to load"
                                                          : describe_change(considered_, conditions);
     makeshift_ = false;
@@ -448,7 +460,13 @@ class Supervisor::Implementation {
     }
     const std::uint64_t resent = dispatcher_.resent();
     std::shared_ptr<Generation> old = dispatcher_.serving();
-    if (!try_out(blueprint, Room::beside)) return;
+    if (!try_out(blueprint, Room::beside)) {
+      if (!is_broken()) return;
+      // Given up for what serves: it is to be considered again once that is recovered from.
+      considered_ = before;
+      makeshift_ = was_makeshift;
+      return;
+    }
     const Deadline deadline(kDrainLimit);
     while (dispatcher_.count_with(old->pipeline()) > 0 && !deadline.passed() && old->ready())
       std::this_thread::sleep_for(kDrainPoll);

@@ -21,7 +21,7 @@ namespace lamina {
 
 namespace {
 
-constexpr std::chrono::seconds kEchoLimit{20};
+constexpr std::chrono::milliseconds kEchoLimit{20'000};
 // Requests that were cancelled may still wait to be sent.
 constexpr std::size_t kOutboxPerRequest = 4;
 
@@ -153,7 +153,7 @@ class Generation::Implementation {
         opening_ = entries.back().link;
         if (abandoned_) opening_->close();
       }
-      entries.back().link->echo({}, kEchoLimit);
+      entries.back().link->echo({}, options_.answer_limit.count() > 0 ? options_.answer_limit : kEchoLimit);
     };
     for (std::size_t route = 0; route < routes_.of_request.size(); ++route) {
       for (std::size_t i = 0; i < places_.size(); ++i) {

@@ -60,6 +60,9 @@ struct HeadOptions {
   std::size_t max_in_flight = 64;              // requests beyond are refused
   std::size_t stage_queue = kWaitingRequests;  // that wait before a stage
   Heartbeat heartbeat = {};
+  // In which each end of a new connection answers; 0: as long as it may take until the way to a new container
+  // is known.
+  std::chrono::milliseconds answer_limit{0};
   TlsFiles tls = {};
   std::uint64_t max_frame_bytes = std::uint64_t{2} << 30U;
 };

@@ -65,6 +65,7 @@ v1::ConnectRequest connect_request(const std::vector<Place>& places, std::size_t
   request.set_head_address(head_address);
   request.set_queue(static_cast<std::uint32_t>(options.stage_queue));
   request.set_silence_milliseconds(static_cast<std::uint32_t>(silence_of(options.heartbeat).count()));
+  request.set_answer_milliseconds(static_cast<std::uint32_t>(options.answer_limit.count()));
   return request;
 }
 

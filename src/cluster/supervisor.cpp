@@ -29,7 +29,10 @@ constexpr std::chrono::seconds kDrainLimit{5};
 constexpr std::chrono::milliseconds kDrainPoll{5};
 constexpr std::chrono::milliseconds kBetweenAttempts{50};
 constexpr std::chrono::milliseconds kTidyLimit{500};
+constexpr std::chrono::seconds kBetweenImprovements{1};
 constexpr std::chrono::hours kIdle{1};
+// A process that is there answers within the second, however busy it is.
+constexpr std::chrono::milliseconds kLeastReconnectLimit{1000};
 
 std::set<std::string> machines_of(const Blueprint& blueprint) {
   std::set<std::string> machines;
@@ -170,7 +173,8 @@ class Supervisor::Implementation {
 
   void note_loss(std::uint64_t pipeline, const std::string& worker, const Error& error) {
     const std::lock_guard lock(mutex_);
-    if (candidate_ && candidate_->pipeline() == pipeline) candidate_->abandon();
+    // A better plan that is being loaded would keep requests waiting: what was loaded before serves sooner.
+    if (candidate_ && (candidate_->pipeline() == pipeline || serving_ == pipeline)) candidate_->abandon();
     if (serving_ != pipeline) return;
     if (!broken_) trouble_ = error.what();
     history_.begin(trouble_, dispatcher_.resent());
@@ -210,7 +214,7 @@ class Supervisor::Implementation {
   // When to look again though nothing happened. Called with the lock.
   Clock::time_point next_turn(Clock::time_point now) const {
     const Clock::time_point next = machines_->next_change().value_or(now + kIdle);
-    if (serving_ != 0) return next;
+    if (serving_ != 0) return next_improvement_ ? std::min(next, *next_improvement_) : next;
     if (!planless_) return std::min(next, now + kBetweenAttempts);
     return dispatcher_.is_refusing() ? next : std::min(next, *no_plan_since_ + options_.patience);
   }
@@ -243,7 +247,8 @@ class Supervisor::Implementation {
     const Conditions conditions = machines_->conditions();
     Blueprint blueprint;
     try {
-      // Machines that are all still there have lost no more than a connection.
+      // Machines that are all still there have lost no more than a connection, unless two of them no longer
+      // reach each other.
       if (!blueprint_.stages.empty() && includes(conditions.machines, used)) {
         blueprint = blueprint_;
       } else {
@@ -257,12 +262,18 @@ class Supervisor::Implementation {
     const double planned = history_.seconds();
     planless_ = false;
     history_.set_state("recovering");
-    if (!try_out(blueprint, Room::make)) return;
+    // The way to machines that served until now is known.
+    const bool known = includes(used, machines_of(blueprint));
+    if (!try_out(blueprint, Room::make, known ? reconnect_limit() : std::chrono::milliseconds(0))) return;
     spdlog::info("serving again after {:.3f} s, of which {:.3f} s until there was a plan",
                  history_.end(dispatcher_.resent()), planned);
     tidy(conditions.machines);
     const std::lock_guard lock(mutex_);
     changed_ = true;  // another plan may be better by now
+  }
+
+  std::chrono::milliseconds reconnect_limit() const {
+    return std::max(silence_of(options_.head.heartbeat), kLeastReconnectLimit);
   }
 
   Blueprint plan_after_loss(const Conditions& conditions) {
@@ -305,13 +316,14 @@ class Supervisor::Implementation {
 
   // Loads and connects a plan and serves it. False where it could not be: the machines at fault are left out
   // for a while.
-  bool try_out(const Blueprint& blueprint, Room room) {
-    std::shared_ptr<Generation> generation = make(blueprint);
+  bool try_out(const Blueprint& blueprint, Room room, std::chrono::milliseconds answer_limit = {}) {
+    std::shared_ptr<Generation> generation = make(blueprint, answer_limit);
     {
       const std::lock_guard lock(mutex_);
       candidate_ = generation;
       candidate_machines_ = machines_of(blueprint);
-      if (stopping_) candidate_->abandon();
+      // What serves may have broken while this was planned.
+      if (stopping_ || (room == Room::beside && broken_)) candidate_->abandon();
     }
     note_change();  // a machine may have gone before it was a candidate
     std::optional<Error> failed;
@@ -324,6 +336,9 @@ class Supervisor::Implementation {
     {
       const std::lock_guard lock(mutex_);
       candidate_.reset();
+      // Loaded in the same moment in which it was given up.
+      if (room == Room::beside && broken_ && !failed)
+        failed = Error(ErrorCode::cancelled, "what served was lost meanwhile");
     }
     if (!failed) {
       refusal_.clear();
@@ -351,12 +366,17 @@ class Supervisor::Implementation {
     }
   }
 
+  bool is_broken() const {
+    const std::lock_guard lock(mutex_);
+    return broken_;
+  }
+
   bool is_stopping() const {
     const std::lock_guard lock(mutex_);
     return stopping_;
   }
 
-  std::shared_ptr<Generation> make(Blueprint blueprint) {
+  std::shared_ptr<Generation> make(Blueprint blueprint, std::chrono::milliseconds answer_limit = {}) {
     for (HeadStage& stage : blueprint.stages) {
       for (HeadReplica& replica : stage.replicas) {
         replica.address = machines_->address(replica.worker);
@@ -365,6 +385,7 @@ class Supervisor::Implementation {
       }
     }
     HeadOptions options = combine(options_.head, blueprint.options);
+    options.answer_limit = answer_limit;
     const std::uint64_t pipeline = next_pipeline_++;
     GenerationEvents events{
         .answered =
@@ -423,9 +444,13 @@ class Supervisor::Implementation {
 
   // Another plan may be better now: the new stages are loaded beside the old ones, then requests go there.
   void improve() {
+    if (next_improvement_ && Clock::now() < *next_improvement_) return;
+    next_improvement_.reset();
     const Conditions conditions = machines_->conditions();
     if (conditions == considered_ && !makeshift_) return;
     const bool same_machines = conditions.machines == considered_.machines;
+    const Conditions before = considered_;
+    const bool was_makeshift = makeshift_;
     const std::string reason = conditions == considered_ ? "the last plan was the soonest to load"
                                                          : describe_change(considered_, conditions);
     makeshift_ = false;
@@ -446,7 +471,13 @@ class Supervisor::Implementation {
     }
     const std::uint64_t resent = dispatcher_.resent();
     std::shared_ptr<Generation> old = dispatcher_.serving();
-    if (!try_out(blueprint, Room::beside)) return;
+    if (!try_out(blueprint, Room::beside)) {
+      // What was in the way may be over soon: what served was lost, or a machine was started again meanwhile.
+      considered_ = before;
+      makeshift_ = was_makeshift;
+      if (!is_broken()) next_improvement_ = Clock::now() + kBetweenImprovements;
+      return;
+    }
     const Deadline deadline(kDrainLimit);
     while (dispatcher_.count_with(old->pipeline()) > 0 && !deadline.passed() && old->ready())
       std::this_thread::sleep_for(kDrainPoll);
@@ -465,9 +496,10 @@ class Supervisor::Implementation {
   // Of the thread that keeps a plan running alone.
   Conditions considered_;  // that a plan was last made for
   std::optional<Clock::time_point> no_plan_since_;
-  bool makeshift_ = false;  // what serves was chosen since it was loaded soonest
-  bool planless_ = false;   // no plan fitted when it was last asked for
-  std::string refusal_;     // why a machine is left out that is there, for who asks why no plan fits
+  std::optional<Clock::time_point> next_improvement_;  // not before; set where the last could not be run
+  bool makeshift_ = false;                             // what serves was chosen since it was loaded soonest
+  bool planless_ = false;                              // no plan fitted when it was last asked for
+  std::string refusal_;  // why a machine is left out that is there, for who asks why no plan fits
   std::uint64_t next_pipeline_;
 
   mutable std::mutex mutex_;

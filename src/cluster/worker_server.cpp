@@ -134,13 +134,12 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
   grpc::Status Load(grpc::ServerContext* context, const v1::LoadRequest* request,
                     v1::LoadReply* reply) override {
     return guard([&] {
+      // Asked first: another may be loading, for a plan that was given up meanwhile.
+      if (reply_if_loaded(*request, *reply)) return;
       // One after another: what one takes of the memory the next has to know.
       const std::lock_guard loading(load_mutex_);
       fail_if_cancelled(*context);
-      if (const auto known = loaded_as(*request)) {
-        *reply = known->cost;
-        return;
-      }
+      if (reply_if_loaded(*request, *reply)) return;
       // Beside stages that serve it may take its time.
       const auto compile = [&] { return loader_.load(*request); };
       const std::shared_ptr<LoadedStage> stage = serves() ? run_in_background(compile) : compile();
@@ -196,10 +195,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
         spdlog::warn("worker '{}': {}", name, error.what());
       };
       const std::chrono::milliseconds silence(request->silence_milliseconds());
-      const std::chrono::milliseconds limit =
-          silence.count() == 0
-              ? kMostEchoLimit
-              : std::clamp<std::chrono::milliseconds>(2 * silence, kLeastEchoLimit, kMostEchoLimit);
+      const std::chrono::milliseconds limit = answer_limit(*request);
       const std::vector<SlotConsumer> consumers = connect_to(*request, stage->signature, broken);
       std::shared_ptr<DataLink> head;
       // All ends answer before the slot counts as connected.
@@ -254,13 +250,14 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
     return !slots_.empty();
   }
 
-  std::shared_ptr<LoadedStage> loaded_as(const v1::LoadRequest& request) {
+  bool reply_if_loaded(const v1::LoadRequest& request, v1::LoadReply& reply) {
     const std::lock_guard lock(mutex_);
     const auto found = stages_.find(request.stage());
     if (found == stages_.end() || found->second->precision != request.precision() ||
         found->second->batch != request.batch())
-      return nullptr;
-    return found->second;
+      return false;
+    reply = found->second->cost;
+    return true;
   }
 
   // Ends the slots and stages that are meant.
@@ -278,6 +275,13 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
       for (const auto& one : ended) one->close();
     }
     return_freed_memory();
+  }
+
+  static std::chrono::milliseconds answer_limit(const v1::ConnectRequest& request) {
+    if (request.answer_milliseconds() > 0) return std::chrono::milliseconds(request.answer_milliseconds());
+    const std::chrono::milliseconds silence(request.silence_milliseconds());
+    if (silence.count() == 0) return kMostEchoLimit;
+    return std::clamp<std::chrono::milliseconds>(2 * silence, kLeastEchoLimit, kMostEchoLimit);
   }
 
   using Places = google::protobuf::RepeatedPtrField<v1::NextPlace>;

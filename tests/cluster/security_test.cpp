@@ -2,17 +2,15 @@
 #include "cluster/security.h"
 
 #include "base/clock.h"
-#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/sha256.h"
 #include "cluster/certificates.h"
 #include "cluster/data_path.h"
-#include "cluster/fake_engine.h"
 #include "cluster/listener.h"
 #include "cluster/revocation.h"
+#include "cluster/strangers.h"
 #include "cluster/worker_client.h"
-#include "cluster/worker_server.h"
 #include "support/shell.h"
 #include "worker.grpc.pb.h"
 
@@ -72,118 +70,6 @@ TEST(Loopback, OutsideItNobodyListensOrConnectsWithoutCertificatesUnlessToldTo) 
   options.tls.insecure = true;
   const WorkerServer server(options);
   EXPECT_EQ(server.address().substr(0, 8), "0.0.0.0:");
-}
-
-// A worker and a head's end that take TLS, and everybody who should not get in.
-class Strangers : public ::testing::Test {
- protected:
-  Strangers() {
-    allow_most_descriptors();
-    make("pki", 1);
-    make("other", 1);
-    create_certificates(pki("pki"), {{"expired", CertificateHolder::process, {}}}, -1);
-    WorkerOptions options;
-    options.name = "w";
-    options.store = directory_.path() / "store";
-    options.loaded_engine = std::make_shared<FakeEngine>();
-    options.tls = files("pki", "worker");
-    worker_ = std::make_unique<WorkerServer>(options);
-    data_ = std::make_unique<DataService>([this](const Frame&) { ++frames_; }, 1U << 20U);
-    head_ = listen_at("127.0.0.1:0", files("pki", "head"), 1U << 20U, {data_.get()}, "the head");
-  }
-  ~Strangers() override { head_.server->Shutdown(std::chrono::system_clock::now()); }
-
-  std::filesystem::path pki(const std::string& name) const { return directory_.path() / name; }
-  TlsFiles files(const std::string& where, const std::string& name) const {
-    return certificate_files(pki(where), name);
-  }
-  void make(const std::string& where, int days) {
-    create_authority(pki(where));
-    create_certificates(pki(where),
-                        {{"head", CertificateHolder::process, {}},
-                         {"worker", CertificateHolder::process, {}},
-                         {"client", CertificateHolder::client, {}}},
-                        days);
-  }
-  // Trusts the right authority and shows something else; the last shows nothing.
-  std::vector<TlsFiles> strangers() const {
-    TlsFiles forged = files("other", "worker");
-    forged.authority = files("pki", "worker").authority;
-    return {files("other", "worker"), forged, files("pki", "expired"), files("pki", "client"), TlsFiles{}};
-  }
-
-  TemporaryDirectory directory_;
-  std::atomic<int> frames_ = 0;
-  std::unique_ptr<WorkerServer> worker_;
-  std::unique_ptr<DataService> data_;
-  Listener head_;
-};
-
-TEST_F(Strangers, ProcessesOfOneAuthorityHearEachOther) {
-  WorkerClient client(worker_->address(), files("pki", "head"));
-  EXPECT_EQ(client.describe(seconds(20)).device.name, "w");
-  DataLink link(head_.address, files("pki", "worker"), nullptr);
-  link.send(Frame{});
-  link.echo({}, seconds(20));
-  EXPECT_EQ(frames_, 1);
-}
-
-TEST_F(Strangers, NoCallOfTheirsIsHeard) {
-  const std::string blob = "some weights";
-  for (const TlsFiles& stranger : strangers()) {
-    const std::string who = stranger.certificate.string();
-    const auto stub = v1::Worker::NewStub(open_channel(worker_->address(), stranger));
-    const auto expect_refused = [&](const char* what, const auto& call) {
-      grpc::ClientContext context;
-      context.set_deadline(std::chrono::system_clock::now() + seconds(20));
-      const grpc::Status status = call(&context);
-      EXPECT_TRUE(status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-                  status.error_code() == grpc::StatusCode::PERMISSION_DENIED)
-          << what << " by '" << who << "': " << status.error_code() << " " << status.error_message();
-    };
-    expect_refused("Describe", [&](grpc::ClientContext* context) {
-      v1::DescribeRequest request;
-      request.set_protocol(kProtocolVersion);
-      v1::Description reply;
-      return stub->Describe(context, request, &reply);
-    });
-    expect_refused("Load", [&](grpc::ClientContext* context) {
-      v1::LoadReply reply;
-      return stub->Load(context, v1::LoadRequest(), &reply);
-    });
-    expect_refused("PutBlobs", [&](grpc::ClientContext* context) {
-      v1::Done done;
-      const auto stream = stub->PutBlobs(context, &done);
-      v1::BlobChunk chunk;
-      chunk.set_sha256(sha256(blob));
-      chunk.set_data(blob);
-      chunk.set_last(true);
-      stream->Write(chunk);
-      stream->WritesDone();
-      return stream->Finish();
-    });
-    expect_refused("MeasureLink", [&](grpc::ClientContext* context) {
-      v1::LinkReply reply;
-      return stub->MeasureLink(context, v1::LinkRequest(), &reply);
-    });
-  }
-  EXPECT_FALSE(std::filesystem::exists(directory_.path() / "store" / sha256(blob)));
-}
-
-TEST_F(Strangers, NoFrameOfTheirsIsDelivered) {
-  for (const TlsFiles& stranger : strangers()) {
-    for (const std::string& address : {head_.address, worker_->address()}) {
-      DataLink link(address, stranger, nullptr);
-      try {
-        link.send(Frame{});
-        link.echo({}, seconds(20));
-        ADD_FAILURE() << address << " answers " << stranger.certificate;
-      } catch (const Error& error) {
-        EXPECT_EQ(error.code(), ErrorCode::unavailable) << error.what();
-      }
-    }
-  }
-  EXPECT_EQ(frames_, 0);
 }
 
 TEST_F(Strangers, AProcessTalksToNoImpostorEither) {
@@ -358,8 +244,8 @@ TEST_F(Strangers, HundredsWhoNeverEndTheHandshakeKeepNobodyOutAndAreClosed) {
     EXPECT_EQ(WorkerClient(worker_->address(), files("pki", "head")).describe(seconds(20)).device.name, "w");
   }
   EXPECT_EQ(at_worker.said(), "400\n");
-  Flood at_head(directory_.path(), head_.address, 400);
-  DataLink link(head_.address, files("pki", "worker"), nullptr);
+  Flood at_head(directory_.path(), head_->address(), 400);
+  DataLink link(head_->address(), files("pki", "worker"), nullptr);
   link.echo({}, seconds(20));
 }
 
@@ -398,7 +284,7 @@ TEST_F(Strangers, OpensslGetsThroughTheHandshakeWithAProcesssCertificateAlone) {
   const auto shows = [&](const TlsFiles& who) {
     return "-cert '" + who.certificate.string() + "' -key '" + who.key.string() + "'";
   };
-  for (const std::string& address : {head_.address, worker_->address()}) {
+  for (const std::string& address : {head_->address(), worker_->address()}) {
     const ShellResult good = connect(address, shows(files("pki", "worker")) + " -verify_hostname lamina");
     EXPECT_NE(good.output.find("Verify return code: 0 (ok)"), std::string::npos) << good.output;
     // With TLS 1.2 the refusal comes within the handshake.

@@ -60,7 +60,7 @@ class FaultyEngine : public FakeEngine {
     ++compiled;
     if (refuses) fail(ErrorCode::io, "no space left on device");
     const Deadline deadline(slow ? Clock::duration(seconds(5)) : Clock::duration(0));
-    while (!deadline.passed()) std::this_thread::sleep_for(milliseconds(5));
+    while (slow && !deadline.passed()) std::this_thread::sleep_for(milliseconds(5));
     return std::make_unique<SlowedExecutable>(FakeEngine::compile(graph, options), milliseconds_more);
   }
   std::atomic<bool> slow = false;
@@ -451,6 +451,42 @@ TEST_F(Recovery, AMachineThatStandsStillWhileItLoadsIsDoneWithout) {
   });
   EXPECT_TRUE(serves_on(supervisor_->status(), 1));
   machines_[1].way->mend();
+}
+
+TEST_F(Recovery, ALossWhileABetterPlanIsLoadedIsRecoveredFromAtOnce) {
+  start(3, "Brief");
+  under_load([&] { kill(1); });
+  wait_for_stages(2);
+  machines_[0].engine->slow = true;
+  const int before = machines_[0].engine->compiled;
+  revive(1);
+  wait_until([&](const PipelineStatus&) { return machines_[0].engine->compiled > before; }, "loading");
+  const Clock::time_point begin = Clock::now();
+  under_load([&] { machines_[2].way->interrupt(); });
+  EXPECT_LT(seconds_since(begin), 4) << "it waited until the better plan was loaded";
+  // That is not forgotten.
+  machines_[0].engine->slow = false;
+  wait_for_stages(3);
+  wait_until([](const PipelineStatus& status) { return status.recovery->replans == 1; }, "planned anew");
+}
+
+TEST_F(Recovery, AMachineThatStartsAgainWhileABetterPlanIsLoadedIsTakenBack) {
+  start(3, "Brief");
+  under_load([&] { kill(1); });
+  wait_for_stages(2);
+  machines_[0].engine->slow = true;
+  const int before = machines_[0].engine->compiled;
+  revive(1);
+  wait_until([&](const PipelineStatus&) { return machines_[0].engine->compiled > before; }, "loading");
+  {
+    // At another address at once: it never looks gone.
+    const std::lock_guard lock(mutex_);
+    machines_[1].kill();
+    machines_[1].start();
+  }
+  machines_[0].engine->slow = false;
+  wait_for_stages(3);
+  under_load([] {});
 }
 
 TEST_F(Recovery, AMachineThatCantLoadIsLeftOut) {

@@ -16,7 +16,7 @@ A schedule is text, one step a line, '#' begins a comment:
     at 2.0 kill vm2             kill -9; vm1 to vm3 are machines, `head` is the head
     at 2.0 stop vm2 / continue vm2
     at 2.0 restart head         the same command again; waits until it serves
-    at 2.0 corrupt vm2          a byte of each file in the worker's store is changed
+    at 2.0 corrupt vm2          a byte of each file in the worker's store is changed; `forget vm2`: its files are removed
     at 2.0 cut vm2 / heal vm2   its link loses all that is sent, both ways; `cut vm1 vm2`: the link between them
     at 2.0 slow vm2 4mbit / fast vm2
     at 2.0 fill vm2 / free vm2  no more room on its disk
@@ -27,6 +27,7 @@ A schedule is text, one step a line, '#' begins a comment:
     expect failed <= 0          requests that were not answered; `wrong` is always 0
     expect status 503           those that failed have failed so
     expect recoveries >= 1
+    expect silence <= 3         the longest time between two right answers, seconds
     expect log ran out of memory    words that the head's log has
 
 Every request is counted: answered rightly, failed with a stated error, or the run fails. At the end no process, file or control
@@ -128,7 +129,8 @@ def report(schedule: Schedule, done: list, answers: list, status: dict) -> None:
 
 def unmet(schedule: Schedule, bed: Testbed, answers: list, status: dict) -> list[str]:
     failed = [one for one in answers if one.status != 200]
-    figures = {"failed": len(failed), **status["recovery"]}
+    silence = longest_silence(answers, bed.begin, max((one.end for one in answers), default=0.0))
+    figures = {"failed": len(failed), "silence": silence, **status["recovery"]}
     problems = []
     for what in schedule.expected:
         match what:

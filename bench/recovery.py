@@ -8,7 +8,6 @@ processor: on a machine with two, of three workers two share one, and where the 
 requests of ResNet50 a second. A share of all processors (--cpus, which needs root) leaves it to the kernel where each runs.
 """
 import argparse
-import json
 import pathlib
 import statistics
 import subprocess
@@ -22,7 +21,7 @@ from figures import spread
 from models import LAMINA, folder_of
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "faults"))
-from deployment import CONTINUE, KILL, STOP, Deployment, Load, spread_out  # noqa: E402
+from deployment import CONTINUE, KILL, STOP, Deployment, Load, spread_out, thirds  # noqa: E402
 
 MACHINES = ("vm1", "vm2", "vm3")
 MEMORY = "2GiB"
@@ -41,14 +40,7 @@ def prepare(model: str, directory: pathlib.Path, cpus: float) -> tuple[dict[str,
     subprocess.run([LAMINA, "benchmark", directory / "cut", "--devices", devices, "-r", "3", "-d", "0.1"], check=True, stdout=subprocess.DEVNULL)
     subprocess.run([LAMINA, "predict", folder / "model.keras", folder / "input1.npy", "-o", directory / "answer.npy"], check=True,
                    stdout=subprocess.DEVNULL)
-    benchmark = json.loads((directory / "cut" / "benchmark.json").read_text())
-    seconds = [piece["median"] for piece in benchmark["measurements"][0]]
-    total, passed, places = sum(seconds), 0.0, {}
-    for piece, time_of_piece in zip(benchmark["pieces"], seconds):
-        machine = MACHINES[min(int(3 * passed / total), 2)]
-        places[piece["name"].split(" … ")[0]] = machine
-        passed += time_of_piece
-    return places, numpy.load(folder / "input1.npy"), numpy.load(directory / "answer.npy")
+    return thirds(directory / "cut", MACHINES), numpy.load(folder / "input1.npy"), numpy.load(directory / "answer.npy")
 
 
 def keep_up(load: Load) -> None:

@@ -202,6 +202,18 @@ class Load:
         return sorted(self.answers, key=lambda one: one.begin)
 
 
+def thirds(directory: pathlib.Path, machines: tuple[str, ...]) -> dict[str, str]:
+    """Of a measured model: a layer of each piece, and the machine that gets it, so that each has an equal share of the time."""
+    benchmark = json.loads((directory / "benchmark.json").read_text())
+    seconds = [piece["median"] for piece in benchmark["measurements"][0]]
+    total, passed, places = sum(seconds), 0.0, {}
+    for piece, time_of_piece in zip(benchmark["pieces"], seconds):
+        machine = machines[min(int(len(machines) * passed / total), len(machines) - 1)]
+        places[piece["name"].split(" … ")[0]] = machine
+        passed += time_of_piece
+    return places
+
+
 def spread_out(directory: pathlib.Path, lamina: pathlib.Path, places: dict[str, str], forget: bool = True) -> None:
     """Plans with the given layers on the given machines, and may forget that they have to be there: then recovery moves them."""
     must = ",".join(f'"{layer}":{machine}' for layer, machine in places.items())

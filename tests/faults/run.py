@@ -16,7 +16,7 @@ A schedule is text, one step a line, '#' begins a comment:
     at 2.0 kill vm2             kill -9; vm1 to vm3 are machines, `head` is the head
     at 2.0 stop vm2 / continue vm2
     at 2.0 restart head         the same command again; waits until it serves
-    at 2.0 corrupt vm2          a byte of each file in the worker's store is changed
+    at 2.0 corrupt vm2          a byte of each file in the worker's store is changed; `forget vm2`: its files are removed
     at 2.0 cut vm2 / heal vm2   its link loses all that is sent, both ways; `cut vm1 vm2`: the link between them
     at 2.0 slow vm2 4mbit / fast vm2
     at 2.0 fill vm2 / free vm2  no more room on its disk

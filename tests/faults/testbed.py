@@ -1,5 +1,4 @@
 """A small model on three machines under load, what can be done to them, and what has to be true at the end."""
-import contextlib
 import json
 import math
 import os
@@ -36,21 +35,21 @@ while True:
 
 
 def prepare(lamina: pathlib.Path, python: pathlib.Path, folder: pathlib.Path, maker: tuple = (HERE / "make_model.py",),
-            runs: int = 3) -> None:
+            runs: int = 3, memory: str = MEMORY) -> None:
     """The model that `maker`, words behind `python`, writes, cut and measured on the machines."""
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     subprocess.run([python, *maker], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
     (folder / "devices.toml").write_text(
-        "".join(f'[[device]]\nname = "{name}"\nthreads = 1\nmemory = "{MEMORY}"\n' for name in MACHINES))
+        "".join(f'[[device]]\nname = "{name}"\nthreads = 1\nmemory = "{memory}"\n' for name in MACHINES))
     subprocess.run([lamina, "slice", "model.keras", "-o", "cut"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     subprocess.run([lamina, "benchmark", "cut", "--devices", "devices.toml", "-r", str(runs), "-d", "0.02", "-l", "3"], cwd=folder,
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def plan(lamina: pathlib.Path, folder: pathlib.Path, machines: str, keep: str, memory: str) -> None:
+def plan(lamina: pathlib.Path, folder: pathlib.Path, machines: str, keep: str, memory: str, layers: dict[str, str] = LAYERS) -> None:
     """`memory` is NAME:BYTES of a machine that has less than the others."""
-    spread_out(folder / "cut", lamina, LAYERS if machines == "three" else dict.fromkeys(LAYERS, "vm1"), forget=keep != "constraints")
+    spread_out(folder / "cut", lamina, layers if machines == "three" else dict.fromkeys(layers, "vm1"), forget=keep != "constraints")
     if memory == "no":
         return
     name, _, size = memory.partition(":")
@@ -70,8 +69,9 @@ class Testbed:
     """A deployment under load, from construction to close()."""
 
     def __init__(self, lamina: pathlib.Path, folder: pathlib.Path, name: str, *, rate: float, retry: float = 0,
-                 heartbeat: float = 200, net: network.Network | None = None, disks: list[str] = ()):
-        self.folder, self.net = folder, net
+                 heartbeat: float = 200, net: network.Network | None = None, disks: list[str] = (), memory: str = MEMORY,
+                 disk_size: str = DISK):
+        self.folder, self.net, self.disk_size = folder, net, disk_size
         self.state = folder / f"state-{name}"
         (self.state / "tmp").mkdir(parents=True)
         (self.state / "home").mkdir()
@@ -85,7 +85,7 @@ class Testbed:
         self.heads = []
         self.load = None
         if net:
-            self.deployment = DeploymentApart(lamina, folder / "cut", self.state, options, net, MEMORY, environment)
+            self.deployment = DeploymentApart(lamina, folder / "cut", self.state, options, net, memory, environment)
         else:
             self.deployment = Deployment(lamina, folder / "cut", self.state, options, environment)
         self.heads.append(self.deployment.process.pid)
@@ -96,7 +96,7 @@ class Testbed:
         """A small disk for what the head, or a worker that runs apart, keeps."""
         place = self.state / ("lamina" if name == "head" else f"{name}/store")
         place.mkdir(parents=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "small", place], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.disk_size}", "small", place], check=True)
         self.mounts[name] = place
 
     def pids(self) -> dict[str, int]:
@@ -112,13 +112,20 @@ class Testbed:
                 deployment.start()
                 self.heads.append(deployment.process.pid)
             case ["kill", name]:
+                pid = deployment.pid(name)
                 deployment.signal(name, KILL)
+                end = time.monotonic() + SETTLE_SECONDS
+                while leaks.is_running(pid) and time.monotonic() < end:
+                    time.sleep(0.001)
             case ["stop", name]:
                 deployment.signal(name, STOP)
             case ["continue", name]:
                 deployment.signal(name, CONTINUE)
             case ["corrupt", name]:
                 self.corrupt(name)
+            case ["forget", name]:
+                for file in deployment.store(name).iterdir():
+                    file.unlink()
             case ["cut", *names]:
                 self.net.cut(*names)
             case ["heal", *names]:
@@ -137,6 +144,9 @@ class Testbed:
                 deployment.wait(lambda status: status["recovery"]["recoveries"] >= int(count), SETTLE_SECONDS, f"{count} recoveries")
             case ["wait", "gone", name]:
                 deployment.wait(lambda status: name in status["recovery"]["lost"], SETTLE_SECONDS, f"without {name}")
+            case ["wait", "back"]:
+                deployment.wait(lambda status: not status["recovery"]["lost"] and all(map(leaks.is_running, self.pids().values())),
+                                SETTLE_SECONDS, "with all machines")
             case ["wait", "unused", name]:
                 deployment.wait(lambda status: status["ready"] and name not in used(status), SETTLE_SECONDS, f"planned without {name}")
             case ["wait", "whole", *seconds]:
@@ -166,7 +176,7 @@ class Testbed:
                 replaced.rename(file)
 
     def fill(self, name: str) -> None:
-        with open(self.mounts[name] / "ballast", "wb", buffering=0) as ballast:
+        with open(self.mounts[name] / "ballast", "ab", buffering=0) as ballast:
             for size in (1 << 20, 1 << 12, 1):
                 try:
                     while ballast.write(bytes(size)) == size:
@@ -189,9 +199,7 @@ class Testbed:
         finally:
             balloon.kill()
             balloon.wait()
-            # The head could not remove the group that the balloon was still in; it may be trying again.
-            with contextlib.suppress(FileNotFoundError):
-                group.rmdir()
+            leaks.remove_group(group)
 
     def check_answers(self, answers: list) -> list[str]:
         problems = []

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <initializer_list>
+#include <iterator>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -86,6 +87,7 @@ void add_benchmark(CLI::App& app, const Run& run) {
   struct Options {
     std::string slices;
     std::string output;
+    std::string idle;
     Place place;
   };
   auto options = std::make_shared<Options>();
@@ -94,23 +96,33 @@ void add_benchmark(CLI::App& app, const Run& run) {
   command->add_option("SLICES", options->slices, "what 'papdl slice' wrote")->required();
   command->add_option("-o,--output", options->output, "directory to write; without it SLICES");
   options->place.add_to(*command);
-  // Of the same names and meanings in both programs.
-  const std::vector<std::pair<std::string, std::string>> same = {
-      {"-b,--batch_size", "batch size"},
-      {"-r,--benchmark_size", "runs of each slice that count"},
-      {"-d,--bandwidth_duration", "seconds to measure each bandwidth for"},
-      {"-l,--latency_count", "round trips to measure on each link"},
-      {"-m,--free_memory_multiplier", "share of the free memory that plans may use"},
-      {"-s,--startup_timeout", "seconds that workers may take to start"},
-      {"-i,--idle_timeout", "seconds to wait before measuring"}};
-  auto values = std::make_shared<std::vector<std::string>>(same.size());
-  for (std::size_t i = 0; i < same.size(); ++i)
-    command->add_option(same[i].first, (*values)[i], same[i].second);
-  command->callback([options, values, same, run] {
+  // The long names are those of PAPDL's command line; with each, the same option of lamina's.
+  struct Same {
+    const char* names;
+    const char* what;
+    const char* here;
+  };
+  static constexpr Same kSame[] = {
+      {"-b,--model_test_batch_size", "batch size", "--batch"},
+      {"-r,--model_test_number_of_repeats", "runs of each slice that count", "--repeats"},
+      {"-d,--bandwidth_test_duration_sec", "seconds to measure each bandwidth for", "--bandwidth-seconds"},
+      {"-l,--latency_test_count", "round trips to measure on each link", "--pings"},
+      {"-m,--free_memory_multiplier", "share of the free memory that plans may use", "--memory-multiplier"},
+      {"-s,--startup_timeout", "seconds that workers may take to start", "--startup"},
+      {"-n,--project_name", "name of what runs in the Swarm meanwhile", "--stack"}};
+  auto values = std::make_shared<std::vector<std::string>>(std::size(kSame));
+  for (std::size_t i = 0; i < std::size(kSame); ++i)
+    command->add_option(kSame[i].names, (*values)[i], kSame[i].what);
+  command
+      ->add_option(
+          "-i,--service_idle_detection", options->idle,
+          "seconds that a node may take; chooses nothing: what nodes are asked ends in time by itself")
+      ->check(CLI::NonNegativeNumber);
+  command->callback([options, values, run] {
     Words words = {"benchmark",
                    next_directory(options->slices, options->output, {"model.json", "weights.safetensors"})};
-    for (std::size_t i = 0; i < same.size(); ++i) {
-      if (!(*values)[i].empty()) words.insert(words.end(), {same[i].first.substr(0, 2), (*values)[i]});
+    for (std::size_t i = 0; i < std::size(kSame); ++i) {
+      if (!(*values)[i].empty()) words.insert(words.end(), {kSame[i].here, (*values)[i]});
     }
     options->place.add(words);
     run(words);
@@ -147,11 +159,14 @@ void add_configure(CLI::App& app, const Run& run) {
 void add_deploy(CLI::App& app, const Run& run) {
   struct Options {
     std::string configuration;
+    bool debug = false;
     Place place;
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("deploy", "Serve the configured model on the Swarm, port 8765");
   command->add_option("CONFIG", options->configuration, "what 'papdl configure' wrote")->required();
+  command->add_option("-d,--debug", options->debug,
+                      "true or false; chooses nothing: logs stay with the services");
   options->place.add_to(*command);
   command->callback([options, run] {
     Words words = {"deploy", options->configuration};
@@ -176,9 +191,14 @@ void add_generate(CLI::App& app, const Run& run) {
 
 void add_clean(CLI::App& app, const Run& run) {
   CLI::App* command = app.add_subcommand("clean", "Remove all that was deployed, whichever flags are given");
-  // They are those of 'lamina clean'.
+  const auto ignored = std::make_shared<bool>(false);
+  for (const char* kind : {"-b,--benchmark_images", "-B,--benchmark_services", "-s,--slice_images",
+                           "-S,--slice_services", "-o,--orchestrator_images", "-O,--orchestrator_services",
+                           "-R,--registry_service", "-I,--iperf_services", "-n,--network", "-x,--secrets"})
+    command->add_flag(kind, *ignored, "chooses nothing");
+  // Names of deployments go to 'lamina clean'.
   command->allow_extras();
-  command->callback([command, run] {
+  command->callback([command, ignored, run] {
     Words words = command->remaining();
     words.insert(words.begin(), "clean");
     run(words);

@@ -20,13 +20,14 @@ constexpr std::chrono::milliseconds kPoll{10};
 
 void end_process(pid_t pid, std::chrono::milliseconds limit) {
   const std::uint64_t began = process_start_time(pid);
-  if (began == 0) return;
+  if (began == 0 && ::waitpid(pid, nullptr, WNOHANG) != 0) return;
   ::kill(pid, SIGTERM);
   const Deadline deadline(limit);
   bool killed = false;
   while (true) {
     const pid_t reaped = ::waitpid(pid, nullptr, WNOHANG);
-    if (reaped == pid || process_start_time(pid) != began) return;
+    // A child is over once it is reaped: it looks ended as soon as its first thread is, while others still end.
+    if (reaped == pid || (reaped < 0 && process_start_time(pid) != began)) return;
     if (deadline.passed() && !killed) {
       ::kill(pid, SIGKILL);
       killed = true;

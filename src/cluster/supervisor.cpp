@@ -29,6 +29,7 @@ constexpr std::chrono::seconds kDrainLimit{5};
 constexpr std::chrono::milliseconds kDrainPoll{5};
 constexpr std::chrono::milliseconds kBetweenAttempts{50};
 constexpr std::chrono::milliseconds kTidyLimit{500};
+constexpr std::chrono::seconds kBetweenImprovements{1};
 constexpr std::chrono::hours kIdle{1};
 // A process that is there answers within the second, however busy it is.
 constexpr std::chrono::milliseconds kLeastReconnectLimit{1000};
@@ -205,7 +206,7 @@ class Supervisor::Implementation {
   // When to look again though nothing happened. Called with the lock.
   Clock::time_point next_turn(Clock::time_point now) const {
     const Clock::time_point next = machines_->next_change().value_or(now + kIdle);
-    if (serving_ != 0) return next;
+    if (serving_ != 0) return next_improvement_ ? std::min(next, *next_improvement_) : next;
     if (!planless_) return std::min(next, now + kBetweenAttempts);
     return dispatcher_.is_refusing() ? next : std::min(next, *no_plan_since_ + options_.patience);
   }
@@ -435,6 +436,8 @@ class Supervisor::Implementation {
 
   // Another plan may be better now: the new stages are loaded beside the old ones, then requests go there.
   void improve() {
+    if (next_improvement_ && Clock::now() < *next_improvement_) return;
+    next_improvement_.reset();
     const Conditions conditions = machines_->conditions();
     if (conditions == considered_ && !makeshift_) return;
     const bool same_machines = conditions.machines == considered_.machines;
@@ -461,10 +464,10 @@ class Supervisor::Implementation {
     const std::uint64_t resent = dispatcher_.resent();
     std::shared_ptr<Generation> old = dispatcher_.serving();
     if (!try_out(blueprint, Room::beside)) {
-      if (!is_broken()) return;
-      // Given up for what serves: it is to be considered again once that is recovered from.
+      // What was in the way may be over soon: what served was lost, or a machine was started again meanwhile.
       considered_ = before;
       makeshift_ = was_makeshift;
+      if (!is_broken()) next_improvement_ = Clock::now() + kBetweenImprovements;
       return;
     }
     const Deadline deadline(kDrainLimit);
@@ -485,9 +488,10 @@ class Supervisor::Implementation {
   // Of the thread that keeps a plan running alone.
   Conditions considered_;  // that a plan was last made for
   std::optional<Clock::time_point> no_plan_since_;
-  bool makeshift_ = false;  // what serves was chosen since it was loaded soonest
-  bool planless_ = false;   // no plan fitted when it was last asked for
-  std::string refusal_;     // why a machine is left out that is there, for who asks why no plan fits
+  std::optional<Clock::time_point> next_improvement_;  // not before; set where the last could not be run
+  bool makeshift_ = false;                             // what serves was chosen since it was loaded soonest
+  bool planless_ = false;                              // no plan fitted when it was last asked for
+  std::string refusal_;  // why a machine is left out that is there, for who asks why no plan fits
   std::uint64_t next_pipeline_;
 
   mutable std::mutex mutex_;

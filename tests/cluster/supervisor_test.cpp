@@ -451,7 +451,26 @@ TEST_F(Recovery, ALossWhileABetterPlanIsLoadedIsRecoveredFromAtOnce) {
   // That is not forgotten.
   machines_[0].engine->slow = false;
   wait_for_stages(3);
-  EXPECT_EQ(supervisor_->status().recovery->replans, 1U);
+  wait_until([](const PipelineStatus& status) { return status.recovery->replans == 1; }, "planned anew");
+}
+
+TEST_F(Recovery, AMachineThatStartsAgainWhileABetterPlanIsLoadedIsTakenBack) {
+  start(3, "Brief");
+  under_load([&] { kill(1); });
+  wait_for_stages(2);
+  machines_[0].engine->slow = true;
+  const int before = machines_[0].engine->compiled;
+  revive(1);
+  wait_until([&](const PipelineStatus&) { return machines_[0].engine->compiled > before; }, "loading");
+  {
+    // At another address at once: it never looks gone.
+    const std::lock_guard lock(mutex_);
+    machines_[1].kill();
+    machines_[1].start();
+  }
+  machines_[0].engine->slow = false;
+  wait_for_stages(3);
+  under_load([] {});
 }
 
 TEST_F(Recovery, AMachineThatCantLoadIsLeftOut) {

@@ -54,9 +54,10 @@ class Fault:
             case "slow link":
                 return [["slow", *self.machines, link]], [["fast", *self.machines]]
             case "disk full":
-                # Local workers share the head's disk. Whoever has forgotten all weights has to fetch them.
+                # Local workers share the head's disk. Whoever has forgotten all weights has to fetch them; their room is free once
+                # nobody has them open.
                 disk = self.machines if bed.net else ("head",)
-                return [["forget", *self.machines], ["fill", *disk], ["kill", *self.machines]], [["free", *disk]]
+                return [["forget", *self.machines], ["fill", *disk], ["kill", *self.machines], ["fill", *disk]], [["free", *disk]]
             case _:
                 return [["kill", "head"]], [["restart", "head"]]
 

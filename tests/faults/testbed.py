@@ -112,7 +112,11 @@ class Testbed:
                 deployment.start()
                 self.heads.append(deployment.process.pid)
             case ["kill", name]:
+                pid = deployment.pid(name)
                 deployment.signal(name, KILL)
+                end = time.monotonic() + SETTLE_SECONDS
+                while leaks.is_running(pid) and time.monotonic() < end:
+                    time.sleep(0.001)
             case ["stop", name]:
                 deployment.signal(name, STOP)
             case ["continue", name]:
@@ -172,7 +176,7 @@ class Testbed:
                 replaced.rename(file)
 
     def fill(self, name: str) -> None:
-        with open(self.mounts[name] / "ballast", "wb", buffering=0) as ballast:
+        with open(self.mounts[name] / "ballast", "ab", buffering=0) as ballast:
             for size in (1 << 20, 1 << 12, 1):
                 try:
                     while ballast.write(bytes(size)) == size:

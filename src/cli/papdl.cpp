@@ -1,6 +1,7 @@
 #include "cli/papdl.h"
 
 #include "base/error.h"
+#include "cli/checks.h"
 #include "profile/benchmark.h"
 #include "slice/artifact.h"
 
@@ -117,7 +118,7 @@ void add_benchmark(CLI::App& app, const Run& run) {
       ->add_option(
           "-i,--service_idle_detection", options->idle,
           "seconds that a node may take; chooses nothing: what nodes are asked ends in time by itself")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_0());
   command->callback([options, values, run] {
     Words words = {"benchmark",
                    next_directory(options->slices, options->output, {"model.json", "weights.safetensors"})};

@@ -21,10 +21,10 @@ PAPDL's flags, each in both of its forms. There is no Docker here, so what a fla
   ERROR: ValidationError: --bandwidth-seconds: Value -1 not in ran
   ERROR: ValidationError: --memory-multiplier: Value -1 not in ran
   ERROR: ValidationError: --memory-multiplier: Value -1 not in ran
-  ERROR: ValidationError: --startup: Value -1 not in range 0.00000
-  ERROR: ValidationError: --startup: Value -1 not in range 0.00000
-  ERROR: ValidationError: --service_idle_detection: Value -1 not i
-  ERROR: ValidationError: --service_idle_detection: Value -1 not i
+  ERROR: ValidationError: --startup: '-1', expected a number above
+  ERROR: ValidationError: --startup: '-1', expected a number above
+  ERROR: ValidationError: --service_idle_detection: '-1', expected
+  ERROR: ValidationError: --service_idle_detection: '-1', expected
 
 All together, as far as the first thing that needs Docker. Nobody waits for the seconds of -i, which bound what PAPDL waits for.
 

@@ -37,12 +37,14 @@ Tokens and rates reach the head as a secret and as arguments:
   $ docker service inspect farm_head | grep -c not-a-secret
   0
   [1]
-  $ lamina status | sed 's/  */ /g' | awk 'NR > 1 {print $5, $7, $8, $9}'
+  $ lamina status >status && sed 's/  */ /g' status | awk '!NF {exit} NR > 1 {print $5, $7, $8, $9}'
   farm_head running on vm5
   farm_keeper running on vm4
   farm_pc5 running on pc5
   farm_vm4 running on vm4
   farm_vm5 running on vm5
+  $ tail -1 status
+  recoveries of farm are not known here: 10.91.0.12:8765/status answers those alone who show a token or a certificate
 
 When the head is killed, the next one gets the model again:
 

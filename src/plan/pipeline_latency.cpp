@@ -42,7 +42,7 @@ class Search {
     }
     sort(ends);
     if (ends.empty()) return std::nullopt;
-    return tables_.replicas == 1 ? first_of(ends.front()) : best_of(ends, limits.period, effort);
+    return tables_.replicas == 1 ? walk().first(ends.front()) : best_of(ends, limits.period, effort);
   }
 
  private:
@@ -123,25 +123,16 @@ class Search {
     return before;
   }
 
-  PipelineWalk walk(PipelineWalk::Visit visit) {
-    const auto before = [this](const PipelineEnd& end) { return ends_before(end); };
-    return {tables_, allowed_, &FrontEndHop::seconds, before, std::move(visit)};
-  }
-
-  std::optional<Placement> first_of(const PipelineEnd& end) {
-    std::optional<Placement> found;
-    walk([&](std::vector<PlacedStage> stages, std::size_t return_wire) {
-      found = evaluate_stages(tables_.problem, std::move(stages), return_wire);
-      return true;
-    }).first(end);
-    return found;
+  PipelineWalk walk() {
+    return {tables_, allowed_, &FrontEndHop::seconds,
+            [this](const PipelineEnd& end) { return ends_before(end); }};
   }
 
   // The best whose shares keep the period.
   std::optional<Placement> best_of(const std::vector<PipelineEnd>& ends, double period, WalkEffort& effort) {
     std::optional<Placement> best;
     beyond_ = std::nextafter(most_, kInfinity);
-    PipelineWalk all = walk([&](std::vector<PlacedStage> stages, std::size_t return_wire) {
+    const auto visit = [&](std::vector<PlacedStage> stages, std::size_t return_wire) {
       const SharedPipeline pipeline(tables_.problem, tables_.kinds, std::move(stages), return_wire);
       if (!(pipeline.latency_bound(period) < beyond_)) return false;
       auto placement = pipeline.least_latency(period, effort.looks);
@@ -152,9 +143,9 @@ class Search {
         effort.complete = false;
       }
       return false;
-    });
+    };
     for (const PipelineEnd& end : ends) {
-      if (end.latency < beyond_) all.all_within(period, end, effort);
+      if (end.latency < beyond_) walk().all_within(period, end, effort, visit);
     }
     return best;
   }

@@ -30,13 +30,13 @@ class Reach {
         const bool complete = allowed_.lasts[group] && tables_.states.holds(state, tables_.required);
         if (!complete || !has(state, group, tables_.pieces)) continue;
         const PipelineEnd end{state, group, tables_.pieces};
-        if (tables_.replicas == 1) return any(end);
+        if (tables_.replicas == 1) return walk().first(end);
         if (auto found = one_within(limits.period, end, effort)) return found;
         if (!effort.complete && !missed) missed = end;
-        if (effort.looks == 0 && missed) return any(*missed);
+        if (effort.looks == 0 && missed) return walk().first(*missed);
       }
     }
-    return missed ? any(*missed) : std::nullopt;
+    return missed ? walk().first(*missed) : std::nullopt;
   }
 
  private:
@@ -85,30 +85,22 @@ class Reach {
     for (std::size_t word = 0; word < words_; ++word) ends[word] |= more.word(word);
   }
 
-  PipelineWalk walk(PipelineWalk::Visit visit) {
-    const auto before = [this](const PipelineEnd& end) { return ends_before(end); };
-    return {tables_, allowed_, &FrontEndHop::source, before, std::move(visit)};
-  }
-
-  std::optional<Placement> any(const PipelineEnd& end) {
-    std::optional<Placement> found;
-    walk([&](std::vector<PlacedStage> stages, std::size_t return_wire) {
-      found = evaluate_stages(tables_.problem, std::move(stages), return_wire);
-      return true;
-    }).first(end);
-    return found;
+  PipelineWalk walk() {
+    return {tables_, allowed_, &FrontEndHop::source,
+            [this](const PipelineEnd& end) { return ends_before(end); }};
   }
 
   // One whose shares keep the period.
   std::optional<Placement> one_within(double period, const PipelineEnd& end, WalkEffort& effort) {
     std::optional<Placement> found;
-    walk([&](std::vector<PlacedStage> stages, std::size_t return_wire) {
+    const auto visit = [&](std::vector<PlacedStage> stages, std::size_t return_wire) {
       const SharedPipeline pipeline(tables_.problem, tables_.kinds, std::move(stages), return_wire);
       auto within = pipeline.find_within(period, effort.looks);
       effort.complete = effort.complete && (within.placement || within.proven);
       found = std::move(within.placement);
       return found.has_value();
-    }).all_within(period, end, effort);
+    };
+    walk().all_within(period, end, effort, visit);
     return found;
   }
 

@@ -12,13 +12,20 @@ constexpr double kRounding = 1e-10;
 
 }  // namespace
 
-bool PipelineWalk::first(const PipelineEnd& end) {
+std::optional<Placement> PipelineWalk::first(const PipelineEnd& end) {
+  std::optional<Placement> found;
+  visit_ = [&](std::vector<PlacedStage> stages, std::size_t return_wire) {
+    found = evaluate_stages(tables_.problem, std::move(stages), return_wire);
+    return true;
+  };
   effort_ = nullptr;
   return_wire_ = tables_.groups[end.group].wire;
-  return walk(end);
+  walk(end);
+  return found;
 }
 
-bool PipelineWalk::all_within(double period, const PipelineEnd& end, WalkEffort& effort) {
+bool PipelineWalk::all_within(double period, const PipelineEnd& end, WalkEffort& effort, Visit visit) {
+  visit_ = std::move(visit);
   period_ = period;
   effort_ = &effort;
   return_wire_ = tables_.groups[end.group].wire;

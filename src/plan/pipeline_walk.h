@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -37,17 +38,14 @@ class PipelineWalk {
 
   // Of the wires of requests those of least `order` are tried first.
   PipelineWalk(const PipelineTables& tables, const PeriodTables& allowed, double FrontEndHop::*order,
-               Before before, Visit visit)
-      : tables_(tables),
-        allowed_(allowed),
-        order_(order),
-        before_(std::move(before)),
-        visit_(std::move(visit)) {}
+               Before before)
+      : tables_(tables), allowed_(allowed), order_(order), before_(std::move(before)) {}
 
-  // Visits pipelines that end there until one is enough; true where one is.
-  bool first(const PipelineEnd& end);
-  // Visits those whose last stages, by themselves, some shares of requests might keep within the period.
-  bool all_within(double period, const PipelineEnd& end, WalkEffort& effort);
+  // The first pipeline that ends there.
+  std::optional<Placement> first(const PipelineEnd& end);
+  // Visits those whose last stages, by themselves, some shares of requests might keep within the period,
+  // until one is enough; true where one is.
+  bool all_within(double period, const PipelineEnd& end, WalkEffort& effort, Visit visit);
 
  private:
   bool walk(const PipelineEnd& end);

@@ -18,12 +18,17 @@ namespace {
 constexpr std::size_t kMostNamed = 4;
 constexpr double kEndless = 1e18;  // bytes a second
 
-std::string quoted(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), kMostNamed); ++i)
-    text += fmt::format("{}'{}'", i > 0 ? ", " : "", names[i]);
-  if (names.size() > kMostNamed) text += fmt::format(" and {} more", names.size() - kMostNamed);
+std::string first_few(const std::vector<std::string>& texts) {
+  const std::size_t named = std::min(texts.size(), kMostNamed);
+  std::string text =
+      fmt::format("{}", fmt::join(texts.begin(), texts.begin() + static_cast<std::ptrdiff_t>(named), ", "));
+  if (texts.size() > named) text += fmt::format(" and {} more", texts.size() - named);
   return text;
+}
+
+std::string quoted(std::vector<std::string> names) {
+  for (std::string& name : names) name = fmt::format("'{}'", name);
+  return first_few(names);
 }
 
 // The parts that failed for the same reason together.
@@ -124,11 +129,7 @@ std::vector<Hole> holes_of(const Benchmark& benchmark, const std::set<std::strin
                                 benchmark.devices[to].name, why_dead(benchmark.links[from][to])));
   });
   if (!links.empty()) {
-    const std::size_t named = std::min(links.size(), kMostNamed);
-    std::string text = fmt::format("the lack of a link {}",
-                                   fmt::join(links.begin(), links.begin() + std::ptrdiff_t(named), ", "));
-    if (links.size() > named) text += fmt::format(" and {} more", links.size() - named);
-    holes.push_back({std::move(text), [](PlacementProblem& problem) {
+    holes.push_back({"the lack of a link " + first_few(links), [](PlacementProblem& problem) {
                        for (auto& row : problem.links) {
                          for (LinkCost& link : row) {
                            if (!(link.bandwidth > 0)) link.bandwidth = kEndless;

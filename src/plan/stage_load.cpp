@@ -81,23 +81,14 @@ StageLoad::StageLoad(const PlacementProblem& problem, const std::vector<std::siz
   }
 }
 
-// By cut, what comes in there keeps the member's link busy.
-std::vector<double> StageLoad::receiving(const Member& member, std::size_t wire) const {
+// By cut, what crosses there keeps the member's link busy; `outer` is the front end's cut.
+std::vector<double> StageLoad::on_link(double seconds_a_byte, std::size_t wire, std::size_t outer,
+                                       double with_front_end) const {
   std::vector<double> seconds(problem_.pieces.size() + 1, 0);
   if (members_.size() == 1) return seconds;
   for (std::size_t cut = 1; cut + 1 < seconds.size(); ++cut)
-    seconds[cut] = times_bytes(member.receive, wire_bytes(problem_, wire, cut));
-  seconds.front() = member.work->request[wire];
-  return seconds;
-}
-
-// The same of what goes on.
-std::vector<double> StageLoad::sending(const Member& member, std::size_t wire) const {
-  std::vector<double> seconds(problem_.pieces.size() + 1, 0);
-  if (members_.size() == 1) return seconds;
-  for (std::size_t cut = 1; cut + 1 < seconds.size(); ++cut)
-    seconds[cut] = times_bytes(member.send, wire_bytes(problem_, wire, cut));
-  seconds.back() = member.work->answer[wire];
+    seconds[cut] = times_bytes(seconds_a_byte, wire_bytes(problem_, wire, cut));
+  seconds[outer] = with_front_end;
   return seconds;
 }
 
@@ -108,8 +99,8 @@ std::vector<CutSet> StageLoad::ends_within(double period, std::size_t input, std
   std::vector<std::vector<double>> received;
   std::vector<std::vector<double>> sent;
   for (const Member& member : members_) {
-    received.push_back(receiving(member, input));
-    sent.push_back(sending(member, output));
+    received.push_back(on_link(member.receive, input, 0, member.work->request[input]));
+    sent.push_back(on_link(member.send, output, pieces, member.work->answer[output]));
   }
   const double least = least_share_ * (1 - kRounding);
   // The share that a device has time for.

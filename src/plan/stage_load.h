@@ -49,8 +49,8 @@ class StageLoad {
     double send = 0;
     double receive = 0;
   };
-  std::vector<double> receiving(const Member& member, std::size_t wire) const;
-  std::vector<double> sending(const Member& member, std::size_t wire) const;
+  std::vector<double> on_link(double seconds_a_byte, std::size_t wire, std::size_t outer,
+                              double with_front_end) const;
 
   const PlacementProblem& problem_;
   std::vector<Member> members_;

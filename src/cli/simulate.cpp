@@ -80,10 +80,8 @@ double spread_of(const Benchmark& benchmark, const PlacedStage& stage, std::size
   return seconds > 0 ? weighted / seconds : 0;
 }
 
-void print_recovery(const PlacementProblem& problem, const Options& options,
+void print_recovery(const PlacementProblem& problem, const SimulatedFailure& failure,
                     const std::vector<std::string>& described, const Simulation& simulation) {
-  if (options.failure.empty()) return;
-  const SimulatedFailure failure = parse_failure(options.failure, problem);
   std::printf("after %s '%s' stops", format_seconds(failure.at).c_str(),
               problem.devices[failure.device].name.c_str());
   if (!simulation.recovered) {
@@ -99,11 +97,12 @@ void print_recovery(const PlacementProblem& problem, const Options& options,
 }
 
 void print(const PlacementProblem& problem, const Plan& plan, const Options& options, double rate,
-           const std::vector<std::string>& described, const Simulation& simulation) {
+           const std::optional<SimulatedFailure>& failure, const std::vector<std::string>& described,
+           const Simulation& simulation) {
   std::printf("%.4g requests/s for %.4g s on a plan of at most %.4g: %zu answered, %zu refused, %zu failed\n",
               rate, options.seconds, joined_requests(plan) / plan.period, simulation.latencies.size(),
               simulation.refused, simulation.failed);
-  print_recovery(problem, options, described, simulation);
+  if (failure) print_recovery(problem, *failure, described, simulation);
   if (simulation.latencies.empty()) return;
   if (plan.joining) {
     std::printf("batches of %.1f requests\n",
@@ -134,8 +133,7 @@ void run(const Options& options) {
   const Plan plan = options.plan.empty() ? load_plan(options.directory) : read_plan(options.plan);
   const Benchmark every_size = load_benchmark(options.directory);
   const Benchmark benchmark = at_batch(every_size, plan.batch);
-  PlacementProblem problem = make_problem(benchmark, plan.source);
-  add_wires(problem, benchmark, plan);
+  const PlacementProblem problem = make_problem(benchmark, plan);
   const Placement placement = placement_of(plan, benchmark, problem);
   const double rate = options.rate.empty() ? 0.8 * joined_requests(plan) / placement.period
                                            : parse_rate(options.rate, "--rate");
@@ -162,7 +160,8 @@ void run(const Options& options) {
     };
   }
   const Simulation result = simulate(problem, placement, simulation);
-  print(problem, plan, options, rate, recovery ? recovery->described() : std::vector<std::string>{}, result);
+  print(problem, plan, options, rate, simulation.failure,
+        recovery ? recovery->described() : std::vector<std::string>{}, result);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "cli/simulated_recovery.h"
 
 #include "base/error.h"
+#include "plan/explain.h"
 #include "plan/plan_wires.h"
 #include "plan/problem.h"
 #include "plan/reload.h"
@@ -10,22 +11,6 @@
 #include <utility>
 
 namespace lamina::cli {
-
-namespace {
-
-PlacementProblem problem_of(const Plan& plan, const Benchmark& at_its_batch) {
-  PlacementProblem problem = make_problem(at_its_batch, plan.source);
-  add_wires(problem, at_its_batch, plan);
-  return problem;
-}
-
-Placement placement_of(const Plan& plan, const Benchmark& benchmark, PlacementProblem& problem) {
-  const Benchmark at_its_batch = at_batch(benchmark, plan.batch);
-  problem = problem_of(plan, at_its_batch);
-  return lamina::placement_of(plan, at_its_batch, problem);
-}
-
-}  // namespace
 
 ProblemOfRows problem_of_rows(const Plan& plan, const Benchmark& benchmark) {
   // Made when they are met.
@@ -47,29 +32,22 @@ SimulatedRecovery::SimulatedRecovery(const std::filesystem::path& directory, con
       model_(load_sliced_model(directory)),
       replanning_(directory, model_, plan) {}
 
-SimulatedChange SimulatedRecovery::change_to(const Plan& next, const Plan& before) const {
-  PlacementProblem problem;
-  Loaded loaded{placement_of(before, benchmark_, problem), before.batch == next.batch};
+void SimulatedRecovery::change(const std::string& what, const Plan& before, const Plan& next,
+                               std::vector<SimulatedChange>& changes) {
+  const Benchmark of_before = at_batch(benchmark_, before.batch);
+  const Benchmark of_next = at_batch(benchmark_, next.batch);
+  const PlacementProblem problem = make_problem(of_next, next);
+  const Loaded loaded{placement_of(before, of_before, make_problem(of_before, before)),
+                      before.batch == next.batch};
   SimulatedChange change;
-  change.placement = placement_of(next, benchmark_, problem);
+  change.placement = placement_of(next, of_next, problem);
   change.seconds = reload_seconds(problem, change.placement, loaded);
   // Requests are joined in front of whatever plan serves, as the first one said.
   Plan joined = next;
   joined.joining = plan_.joining;
   change.problem_of = problem_of_rows(joined, benchmark_);
-  return change;
-}
-
-void SimulatedRecovery::describe(const std::string& what, const Plan& plan) {
-  std::string text = what + ": ";
-  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
-    const PlannedStage& stage = plan.stages[i];
-    const bool at_once = i > 0 && stage.begin == plan.stages[i - 1].begin;
-    if (i > 0) text += at_once ? " ∥ " : " → ";
-    for (const PlannedReplica& replica : stage.replicas)
-      text += (&replica == &stage.replicas.front() ? "" : ", ") + replica.device;
-  }
-  described_.push_back(std::move(text));
+  described_.push_back(what + ": " + format_machines(problem, change.placement));
+  changes.push_back(std::move(change));
 }
 
 std::vector<SimulatedChange> SimulatedRecovery::recover(std::size_t device, double requests_per_second) {
@@ -85,13 +63,11 @@ std::vector<SimulatedChange> SimulatedRecovery::recover(std::size_t device, doub
     const std::optional<Blueprint> stopgap = replanning_.stopgap_for(left, lost, rows);
     const Blueprint next = stopgap ? *stopgap : replanning_.plan_for(left, "", rows);
     const Plan serving = replanning_.plan_of(next);
-    changes.push_back(change_to(serving, plan_));
-    describe(stopgap ? "what is loaded soonest" : "the best plan for what is left", serving);
+    change(stopgap ? "what is loaded soonest" : "the best plan for what is left", plan_, serving, changes);
     if (!stopgap) return changes;
     const Blueprint better = replanning_.plan_for(left, next.name, rows);
     if (better.name == next.name || better.gain < kClearGain) return changes;
-    changes.push_back(change_to(replanning_.plan_of(better), serving));
-    describe("the best plan for what is left", replanning_.plan_of(better));
+    change("the best plan for what is left", serving, replanning_.plan_of(better), changes);
   } catch (const Error& error) {
     if (!says_none_fits(error)) throw;
   }

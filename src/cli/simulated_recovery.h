@@ -28,8 +28,8 @@ class SimulatedRecovery {
   const std::vector<std::string>& described() const { return described_; }
 
  private:
-  SimulatedChange change_to(const Plan& next, const Plan& before) const;
-  void describe(const std::string& what, const Plan& plan);
+  void change(const std::string& what, const Plan& before, const Plan& next,
+              std::vector<SimulatedChange>& changes);
 
   const Plan& plan_;
   const Benchmark& benchmark_;

@@ -158,19 +158,23 @@ std::string explain_placement(const PlacementProblem& problem, const PlanningReq
          explain_machines(problem, alone, placement, joined_requests(plan));
 }
 
+std::string format_machines(const PlacementProblem& problem, const Placement& placement) {
+  std::string machines;
+  for (std::size_t i = 0; i < placement.stages.size(); ++i) {
+    const PlacedStage& stage = placement.stages[i];
+    const bool at_once = i > 0 && stage.first_piece == placement.stages[i - 1].first_piece;
+    if (i > 0) machines += at_once ? " ∥ " : " → ";
+    machines += machines_of(problem, stage);
+  }
+  return machines;
+}
+
 std::string format_pareto_front(const PlacementProblem& problem, const std::vector<Placement>& front,
                                 double joined) {
   Rows rows = {{"latency, ms", "requests/s", "machines"}};
   for (const Placement& placement : front) {
-    std::string machines;
-    for (std::size_t i = 0; i < placement.stages.size(); ++i) {
-      const PlacedStage& stage = placement.stages[i];
-      const bool at_once = i > 0 && stage.first_piece == placement.stages[i - 1].first_piece;
-      if (i > 0) machines += at_once ? " ∥ " : " → ";
-      machines += machines_of(problem, stage);
-    }
-    rows.push_back(
-        {milliseconds(placement.latency), fmt::format("{:.4g}", joined / placement.period), machines});
+    rows.push_back({milliseconds(placement.latency), fmt::format("{:.4g}", joined / placement.period),
+                    format_machines(problem, placement)});
   }
   return format_table(rows);
 }

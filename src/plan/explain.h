@@ -15,6 +15,9 @@ namespace lamina {
 std::string explain_placement(const PlacementProblem& problem, const PlanningRequest& request,
                               const Placement& placement, const Plan& plan);
 
+// The machines of its stages, those at once by ∥: "a → b ∥ c, d".
+std::string format_machines(const PlacementProblem& problem, const Placement& placement);
+
 // The placements between least latency and highest rate, as a table.
 std::string format_pareto_front(const PlacementProblem& problem, const std::vector<Placement>& front,
                                 double joined);

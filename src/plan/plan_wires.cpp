@@ -46,4 +46,10 @@ void add_wires(PlacementProblem& problem, const Benchmark& benchmark, const Plan
   allow(benchmark.pieces.size(), plan.return_wire, plan.return_wire_bytes);
 }
 
+PlacementProblem make_problem(const Benchmark& benchmark, const Plan& plan) {
+  PlacementProblem problem = make_problem(benchmark, plan.source);
+  add_wires(problem, benchmark, plan);
+  return problem;
+}
+
 }  // namespace lamina

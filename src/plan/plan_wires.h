@@ -10,4 +10,7 @@ namespace lamina {
 // or fewer rows, the bytes are in proportion. Throws as placement_of() does.
 void add_wires(PlacementProblem& problem, const Benchmark& benchmark, const Plan& plan);
 
+// As make_problem() of the plan's source, with those formats; `benchmark` is that of the plan's batch.
+PlacementProblem make_problem(const Benchmark& benchmark, const Plan& plan);
+
 }  // namespace lamina

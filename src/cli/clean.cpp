@@ -1,6 +1,7 @@
 // lamina clean: ends what deploy started and removes what it left.
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/papdl.h"
 #include "deploy/container_record.h"
 #include "deploy/record.h"
 
@@ -16,10 +17,7 @@ void add_clean(CLI::App& app) {
   auto ids = std::make_shared<std::vector<std::string>>();
   CLI::App* command = app.add_subcommand("clean", "End deployments and remove what they left");
   command->add_option("DEPLOYMENT", *ids, "which; without it, all of this user");
-  // PAPDL chooses kinds of things to remove; a deployment goes as a whole.
-  auto ignored = std::make_shared<bool>(false);
-  command->add_flag("-b,-B,-s,-S,-o,-O,-R,-I,-n,-x", *ignored,
-                    "PAPDL's flags are accepted and choose nothing");
+  const auto ignored = ignore_flags_of_papdl(*command);
   command->callback([ids, ignored] {
     const std::vector<DeploymentRecord> records = list_records();
     std::vector<ContainerRecord> containers = list_container_records();

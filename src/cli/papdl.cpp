@@ -192,11 +192,7 @@ void add_generate(CLI::App& app, const Run& run) {
 
 void add_clean(CLI::App& app, const Run& run) {
   CLI::App* command = app.add_subcommand("clean", "Remove all that was deployed, whichever flags are given");
-  const auto ignored = std::make_shared<bool>(false);
-  for (const char* kind : {"-b,--benchmark_images", "-B,--benchmark_services", "-s,--slice_images",
-                           "-S,--slice_services", "-o,--orchestrator_images", "-O,--orchestrator_services",
-                           "-R,--registry_service", "-I,--iperf_services", "-n,--network", "-x,--secrets"})
-    command->add_flag(kind, *ignored, "chooses nothing");
+  const auto ignored = ignore_flags_of_papdl(*command);
   // Names of deployments go to 'lamina clean'.
   command->allow_extras();
   command->callback([command, ignored, run] {
@@ -207,6 +203,15 @@ void add_clean(CLI::App& app, const Run& run) {
 }
 
 }  // namespace
+
+std::shared_ptr<bool> ignore_flags_of_papdl(CLI::App& clean) {
+  auto ignored = std::make_shared<bool>(false);
+  for (const char* kind : {"-b,--benchmark_images", "-B,--benchmark_services", "-s,--slice_images",
+                           "-S,--slice_services", "-o,--orchestrator_images", "-O,--orchestrator_services",
+                           "-R,--registry_service", "-I,--iperf_services", "-n,--network", "-x,--secrets"})
+    clean.add_flag(kind, *ignored, "PAPDL's; chooses nothing");
+  return ignored;
+}
 
 void add_papdl(CLI::App& app, const Run& run) {
   add_slice(app, run);

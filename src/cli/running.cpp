@@ -64,11 +64,9 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
   }
   if (resumed) {
     supervisor_->start();
-    if (!supervisor_->wait_until_serving(kResumeLimit)) spdlog::warn("no plan runs yet");
   } else {
     try {
       supervisor_->start(replanning_.first());
-      if (!supervisor_->wait_until_serving(kResumeLimit)) spdlog::warn("no plan runs yet");
     } catch (const Error& error) {
       // Of a worker that dies of its stage the head sees a broken connection alone.
       const std::string lost = error.code() == ErrorCode::unavailable ? keeper_->losses(kLossLimit) : "";
@@ -76,6 +74,7 @@ Running::Running(const std::filesystem::path& directory, const SlicedModel& mode
       fail(ErrorCode::unavailable, "{}", lost);
     }
   }
+  if (!supervisor_->wait_until_serving(kResumeLimit)) spdlog::warn("no plan runs yet");
 
   HttpOptions http = arguments.http.options(arguments.tls);
   http.address = arguments.host;

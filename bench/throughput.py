@@ -39,6 +39,11 @@ class Pipeline:
     tried: float  # the same, measured by `lamina configure`; nan where it did not run
     stages: list[dict]
 
+    def seconds_of(self, machine: str) -> float:
+        """What a request takes there, predicted."""
+        return sum(replica["share"] * stage["seconds"] for stage in self.stages for replica in stage["replicas"]
+                   if replica["device"] == machine)
+
 
 @dataclasses.dataclass
 class Round:
@@ -56,7 +61,8 @@ def predicted_stages(benchmark: dict, cuts: list[int]) -> list[dict]:
         pieces = benchmark["measurements"][device][begin:finish]
         seconds = sum(piece["steady"] for piece in pieces) * benchmark["steady_fusion"][device]
         hop = benchmark["cut_bytes"][begin] / benchmark["links"][max(device - 1, 0)][device]["bandwidth"]
-        stages.append({"begin": begin, "end": finish, "seconds": seconds, "period": max(seconds, hop)})
+        stages.append({"begin": begin, "end": finish, "seconds": seconds, "period": max(seconds, hop),
+                       "replicas": [{"device": NAMES[device], "share": 1}]})
     return stages
 
 
@@ -172,8 +178,8 @@ def profile(count: int, pipeline: Pipeline, rounds: list[Round], cpus: float) ->
         return spread([value * 1e3 for value in values])
 
     rows = []
-    for name, stage in zip(NAMES, pipeline.stages):
-        rows.append(f"| {count} | {name} | {stage['seconds'] * 1e3:.2f} | {milliseconds([r.busy[name] for r in rounds])} | "
+    for name in NAMES[:count]:
+        rows.append(f"| {count} | {name} | {pipeline.seconds_of(name) * 1e3:.2f} | {milliseconds([r.busy[name] for r in rounds])} | "
                     f"{spread([r.busy[name] * r.rate / cpus for r in rounds])} | {spread([r.throttled[name] for r in rounds])} | "
                     f"{milliseconds([r.head for r in rounds])} | {milliseconds([r.client for r in rounds])} |")
     return "\n".join(rows)

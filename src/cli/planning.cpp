@@ -22,6 +22,13 @@ namespace lamina::cli {
 
 namespace {
 
+// In a second a quota and what is under way when it begins and ends make a rate a fifth wrong.
+constexpr std::chrono::seconds kLongRun{4};
+
+bool rate_counts(const PlanningRequest& request) {
+  return request.objective == Objective::throughput || std::isfinite(request.period);
+}
+
 // By piece, the names of its layers.
 std::vector<std::vector<std::string>> layers_of(const SlicedModel& model, const Benchmark& benchmark) {
   std::vector<std::vector<std::string>> layers;
@@ -219,6 +226,8 @@ std::vector<Plan> rehearse_plans(Planning& planning, std::vector<Plan> plans, st
                                  const SlicedModel& model, const std::string& model_hash, Fleet& fleet,
                                  const HeadOptions& head) {
   const std::size_t wanted = plans.size();
+  RehearsalOptions options{.head = head};
+  if (rate_counts(planning.request())) options.busy = kLongRun;
   std::vector<Plan> ran;
   std::vector<Plan> failed;
   const auto is_new = [&](const Plan& plan) {
@@ -233,7 +242,7 @@ std::vector<Plan> rehearse_plans(Planning& planning, std::vector<Plan> plans, st
     std::string outcome;
     bool learnt = false;
     try {
-      planning.learn(plan, rehearse(plan, model, model_hash, fleet, {.head = head}));
+      planning.learn(plan, rehearse(plan, model, model_hash, fleet, options));
       const double joined = joined_requests(plan);
       outcome = fmt::format("predicted {} and {:.4g} requests/s, measured {} and {:.4g} requests/s",
                             format_seconds(plan.latency), joined / plan.period,

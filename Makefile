@@ -67,7 +67,8 @@ format:
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
 
 tidy: test-build
-	@git ls-files 'src/*.cpp' | xargs -P $(JOBS) -n 4 clang-tidy -quiet -p build/release
+	@git ls-files 'src/*.cpp' | xargs -P $(JOBS) -n 4 clang-tidy -quiet -p build/release \
+		--extra-arg=-Wno-unknown-warning-option
 
 clean:
 	@rm -rf build

@@ -49,7 +49,7 @@ inline std::chrono::milliseconds silence_of(const Heartbeat& heartbeat) {
 }
 
 struct HeadOptions {
-  std::string model = "";
+  std::string model = {};
   std::string listen =
       "127.0.0.1:0";  // where the last worker delivers answers; it must be reachable for every worker
   double predicted_latency = 0;

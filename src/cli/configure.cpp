@@ -116,6 +116,7 @@ void run(const Options& options) {
   }
   if (!options.svg.empty()) {
     std::vector<PlanPoint> points;
+    points.reserve(front.size());
     for (const Placement& placement : front)
       points.push_back({placement.latency, placement.period / joined_requests(best)});
     write_file(options.svg, plan_svg(best, points));

@@ -152,6 +152,7 @@ void detach(const Options& options, const std::vector<std::string>& arguments) {
   }
   words.insert(words.end(), {"--deployment", deployment.path().string()});
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   const Descriptor output(::open(log.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644));

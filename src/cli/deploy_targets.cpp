@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <iterator>
-#include <set>
+#include <span>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
@@ -35,20 +36,24 @@ constexpr HeadOption kHeadOptions[] = {
     {"--max-connections-per-address", "LAMINA_MAX_CONNECTIONS_PER_ADDRESS"},
 };
 // Of how containers are started, and what a Swarm's services are made from.
-const std::set<std::string> kOfAnyContainers = {"--startup", "--target", "--stack"};
-const std::set<std::string> kOfSwarm = {
+constexpr std::string_view kOfAnyContainers[] = {"--startup", "--target", "--stack"};
+constexpr std::string_view kOfSwarm[] = {
     "--port",          "--classes",       "--certificates", "--tls-ca",    "--tls-cert",
     "--tls-key",       "--tls-revoked",   "--insecure",     "--tls",       "--http-cert",
     "--http-key",      "--auth",          "--image",        "--encrypted", "--auth-certificates",
     "--with-registry", "--registry-port",
 };
 // That processes of this machine know nothing of.
-const std::set<std::string> kOfContainers = {"--stack", "--image", "--encrypted", "--with-registry",
-                                             "--registry-port"};
+constexpr std::string_view kOfContainers[] = {"--stack", "--image", "--encrypted", "--with-registry",
+                                              "--registry-port"};
+
+bool is_one_of(std::span<const std::string_view> options, std::string_view option) {
+  return std::ranges::find(options, option) != options.end();
+}
 
 bool is_known(const std::string& option, const std::string& target) {
-  if (target == "local") return !kOfContainers.contains(option);
-  if (kOfAnyContainers.contains(option) || (target == "swarm" && kOfSwarm.contains(option))) return true;
+  if (target == "local") return !is_one_of(kOfContainers, option);
+  if (is_one_of(kOfAnyContainers, option) || (target == "swarm" && is_one_of(kOfSwarm, option))) return true;
   const auto* known = std::find_if(std::begin(kHeadOptions), std::end(kHeadOptions),
                                    [&](const HeadOption& head) { return head.name == option; });
   return known != std::end(kHeadOptions) &&

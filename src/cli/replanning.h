@@ -2,8 +2,8 @@
 #pragma once
 
 #include "cli/planning.h"
+#include "cluster/blueprint.h"
 #include "cluster/conditions.h"
-#include "cluster/supervisor.h"
 #include "plan/plan.h"
 #include "slice/artifact.h"
 

@@ -1,6 +1,5 @@
 #include "cluster/plan_choice.h"
 
-#include "base/background.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -34,15 +33,20 @@ Blueprint PlanChoice::soonest(const Conditions& now, const Blueprint& lost) {
   return plan_(now, "");
 }
 
-std::optional<PlanChoice::Improvement> PlanChoice::improve(const Conditions& now,
-                                                           const std::string& serving) {
+std::optional<PlanChoice::Improvement> PlanChoice::improve(const Conditions& now, const std::string& serving,
+                                                           const std::function<bool()>& given_up) {
   if (now == basis_.conditions && !basis_.stopgap) return std::nullopt;
   before_ = std::exchange(basis_, {now, false});
   const std::string reason = now == before_.conditions ? "the last plan was the soonest to load"
                                                        : describe_change(before_.conditions, now);
   Blueprint best;
   try {
-    best = run_in_background([&] { return plan_(now, serving); });
+    planning_.emplace([this, now, serving] { return plan_(now, serving); });
+    if (!planning_->wait_unless(given_up)) {
+      take_back();
+      return std::nullopt;
+    }
+    best = planning_->get();
   } catch (const Error& error) {
     spdlog::info("no other plan, though {}: {}", reason, error.what());
     return std::nullopt;

@@ -2,6 +2,7 @@
 // better.
 #pragma once
 
+#include "base/background.h"
 #include "cluster/blueprint.h"
 #include "cluster/conditions.h"
 
@@ -12,7 +13,8 @@
 namespace lamina {
 
 // The best plan for the machines. Its gain is against the one of the name `serving`, if any. An Error where
-// none fits.
+// none fits. It may be called while an earlier call, that nobody waits for any more, goes on in another
+// thread; so may FindStopgap.
 using FindPlan = std::function<Blueprint(const Conditions&, const std::string& serving)>;
 // What serves soonest on the machines in place of the plan of the name `lost`, which used others too: it
 // serves until a better plan is loaded beside it. Nothing where that can't be had.
@@ -37,8 +39,11 @@ class PlanChoice {
   };
   // What is better than the plan of the name `serving`, where the conditions are others than before, or a
   // stopgap serves. On the same machines, to be better is to save kClearGain. Takes as long as planning, in
-  // the background.
-  std::optional<Improvement> improve(const Conditions& now, const std::string& serving);
+  // the background; nothing where `given_up` says so meanwhile, and it is looked for again.
+  std::optional<Improvement> improve(const Conditions& now, const std::string& serving,
+                                     const std::function<bool()>& given_up);
+  // Whether planning that was given up still goes on: improve() waits for its end.
+  bool is_planning() const { return planning_ && !planning_->is_done(); }
   // The last improvement could not be run: it is looked for again.
   void take_back();
 
@@ -51,8 +56,9 @@ class PlanChoice {
 
   const FindPlan plan_;
   const FindStopgap stopgap_;
-  Basis basis_;   // of the last choice
-  Basis before_;  // of the choice before the last improvement
+  Basis basis_;                                        // of the last choice
+  Basis before_;                                       // of the choice before the last improvement
+  std::optional<BackgroundCall<Blueprint>> planning_;  // of the last improvement
 };
 
 }  // namespace lamina

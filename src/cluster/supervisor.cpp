@@ -31,7 +31,6 @@ class Supervisor::Implementation {
  public:
   Implementation(Signature signature, SupervisorOptions options)
       : options_(std::move(options)),
-        choice_(options_.plan, options_.stopgap),
         generations_(options_.head, machines_, dispatcher_, history_, [this] { note_change(); }),
         machines_(options_.machines, options_.find,
                   {.heartbeat = options_.head.heartbeat, .tls = options_.head.tls}, options_.stragglers,
@@ -39,7 +38,8 @@ class Supervisor::Implementation {
         dispatcher_(std::move(signature), options_.head.max_in_flight, options_.most_turns,
                     [this](std::uint64_t pipeline, const Error& error) {
                       generations_.note_loss(pipeline, "", error);
-                    }) {}
+                    }),
+        choice_(options_.plan, options_.stopgap) {}
 
   ~Implementation() {
     stop();
@@ -160,13 +160,16 @@ class Supervisor::Implementation {
   void adapt() {
     const std::set<std::string> present = machines_.count_failures();
     history_.set_machines(machines_.absent(), machines_.slow());
-    const bool whole = generations_.serves() && !generations_.is_broken() &&
-                       std::ranges::includes(present, machines_of(generations_.blueprint()));
-    if (whole) {
+    if (is_whole(present)) {
       improve();
     } else {
       recover();
     }
+  }
+
+  bool is_whole(const std::set<std::string>& present) const {
+    return generations_.serves() && !generations_.is_broken() &&
+           std::ranges::includes(present, machines_of(generations_.blueprint()));
   }
 
   void recover() {
@@ -216,10 +219,15 @@ class Supervisor::Implementation {
   void improve() {
     if (next_improvement_ && Clock::now() < *next_improvement_) return;
     next_improvement_.reset();
+    if (choice_.is_planning()) {
+      next_improvement_ = Clock::now() + kBetweenImprovements;
+      return;
+    }
     const Conditions conditions = machines_.conditions();
     const auto when = std::chrono::system_clock::now();
     const std::optional<PlanChoice::Improvement> better =
-        choice_.improve(conditions, generations_.blueprint().name);
+        choice_.improve(conditions, generations_.blueprint().name,
+                        [this] { return is_stopping() || !is_whole(machines_.present()); });
     if (!better) return;
     const std::uint64_t resent = dispatcher_.resent();
     if (!settle(generations_.follow(better->blueprint))) {
@@ -252,7 +260,6 @@ class Supervisor::Implementation {
   const SupervisorOptions options_;
 
   // Of the thread that keeps a plan running alone.
-  PlanChoice choice_;
   std::optional<Clock::time_point> no_plan_since_;
   std::optional<Clock::time_point> next_improvement_;  // not before; set where the last could not be run
   bool planless_ = false;                              // no plan fitted when it was last asked for
@@ -264,11 +271,12 @@ class Supervisor::Implementation {
   bool stopping_ = false;  // guarded by mutex_
   std::thread thread_;
 
-  // In this order, since each tells what is above of what happens: the first to go is the last.
+  // In this order, since each tells what is above of what happens, or asks it: the first to go is the last.
   RecoveryHistory history_;
   Generations generations_;
   Machines machines_;
   Dispatcher dispatcher_;
+  PlanChoice choice_;  // of the thread that keeps a plan running
 };
 
 Supervisor::Supervisor(Signature signature, SupervisorOptions options)

@@ -25,9 +25,6 @@ constexpr int kMoreNice = 10;
 constexpr int kMostNice = 19;
 constexpr std::chrono::milliseconds kTurn{2};
 constexpr std::chrono::milliseconds kPause{18};
-// Seldom: where processor time is limited even a short look takes some of it from the processors that
-// compute.
-constexpr std::chrono::milliseconds kBetweenLooks{50};
 
 void pause_thread(int) {
   const int before = errno;

@@ -60,18 +60,17 @@ Blueprint Replanning::plan_for(const Conditions& conditions, const std::string& 
     Planning planning(model_, benchmark, plan_.source, wanted, changes);
     const Plan plan = planning.find(1).front();
     Blueprint blueprint = keep(plan, conditions);
-    const auto known = made_.find(serving);
-    if (known != made_.end()) blueprint.gain = planning.gain(plan, known->second);
+    if (const std::optional<Plan> served = find_made(serving)) blueprint.gain = planning.gain(plan, *served);
     return blueprint;
   };
   Blueprint blueprint = find(arguments);
-  if (rows_carried(made_.at(blueprint.name)) >= rows_per_second) return blueprint;
+  if (rows_carried(plan_of(blueprint)) >= rows_per_second) return blueprint;
   try {
     // What carries most tells, sooner than a search in vain, whether anything carries it.
     PlanArguments busiest = arguments;
     busiest.objective = to_string(Objective::throughput);
     Blueprint carries = find(busiest);
-    const Plan most = made_.at(carries.name);
+    const Plan most = plan_of(carries);
     if (rows_carried(most) >= rows_per_second) {
       const double joined = most.joining ? 1 : static_cast<double>(most.batch);
       arguments.min_rate = fmt::format("{}/s", rows_per_second / kMostBusy / joined);
@@ -86,15 +85,15 @@ Blueprint Replanning::plan_for(const Conditions& conditions, const std::string& 
 
 std::optional<Blueprint> Replanning::stopgap_for(const Conditions& conditions, const std::string& lost,
                                                  double rows_per_second) {
-  const auto ran = made_.find(lost);
-  if (ran == made_.end() || is_whole(conditions)) return std::nullopt;
+  const std::optional<Plan> ran = find_made(lost);
+  if (!ran || is_whole(conditions)) return std::nullopt;
   const Benchmark benchmark = load_benchmark(directory_);
   PlanArguments arguments = arguments_here();
   // Hops keep their formats, or send what they have as it is: to choose anew takes runs of the model.
   arguments.wire = {};
   try {
     const Planning planning(model_, benchmark, plan_.source, arguments, changes_of(conditions, benchmark));
-    const std::optional<Plan> plan = planning.find_stopgap(ran->second, rows_per_second);
+    const std::optional<Plan> plan = planning.find_stopgap(*ran, rows_per_second);
     if (plan) return keep(*plan, conditions);
   } catch (const Error& error) {
     spdlog::debug("no stopgap: {}", error.what());
@@ -111,8 +110,15 @@ Blueprint Replanning::keep(const Plan& plan, const Conditions& conditions) {
       if (slow != conditions.slowness.end()) replica.expected_seconds /= slow->second;
     }
   }
+  const std::lock_guard lock(mutex_);
   made_[blueprint.name] = plan;
   return blueprint;
+}
+
+std::optional<Plan> Replanning::find_made(const std::string& blueprint) const {
+  const std::lock_guard lock(mutex_);
+  const auto made = made_.find(blueprint);
+  return made == made_.end() ? std::nullopt : std::optional(made->second);
 }
 
 }  // namespace lamina::cli

@@ -2,19 +2,20 @@
 #pragma once
 
 #include "cli/planning.h"
+#include "cluster/blueprint.h"
 #include "cluster/conditions.h"
-#include "cluster/supervisor.h"
 #include "plan/plan.h"
 #include "slice/artifact.h"
 
 #include <filesystem>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 
 namespace lamina::cli {
 
-// For one thread.
+// Thread-safe: an answer may be needed before another, that is no longer wanted, is found.
 class Replanning {
  public:
   // `plan` was made for the model in `directory`; it and `model` outlive this.
@@ -30,19 +31,21 @@ class Replanning {
   std::optional<Blueprint> stopgap_for(const Conditions& conditions, const std::string& lost,
                                        double rows_per_second);
   // Of a blueprint that was returned here.
-  const Plan& plan_of(const Blueprint& blueprint) const { return made_.at(blueprint.name); }
+  Plan plan_of(const Blueprint& blueprint) const { return find_made(blueprint.name).value(); }
 
  private:
   bool is_whole(const Conditions& conditions) const;
   // What was asked of the plan, with files as they are found from here.
   PlanArguments arguments_here() const;
   Blueprint keep(const Plan& plan, const Conditions& conditions);
+  std::optional<Plan> find_made(const std::string& blueprint) const;
 
   const std::filesystem::path directory_;
   const SlicedModel& model_;
   const Plan& plan_;
   const std::string model_hash_;
-  std::map<std::string, Plan> made_;  // by name of blueprint
+  mutable std::mutex mutex_;
+  std::map<std::string, Plan> made_;  // by name of blueprint; guarded by mutex_
 };
 
 }  // namespace lamina::cli

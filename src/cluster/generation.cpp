@@ -2,39 +2,19 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/shares.h"
 #include "cluster/bounded_queue.h"
-#include "cluster/data_path.h"
 #include "cluster/part_collector.h"
 #include "cluster/places.h"
+#include "cluster/request_links.h"
 
 #include <algorithm>
 #include <condition_variable>
-#include <limits>
 #include <mutex>
-#include <new>
 #include <optional>
 #include <thread>
 #include <utility>
 
 namespace lamina {
-
-namespace {
-
-constexpr std::chrono::milliseconds kEchoLimit{20'000};
-// Requests that were cancelled may still wait to be sent.
-constexpr std::size_t kOutboxPerRequest = 4;
-
-constexpr std::size_t kNoRoute = std::numeric_limits<std::size_t>::max();
-
-// A connection to a replica of a stage; requests enter those that have a route.
-struct Entry {
-  std::size_t route = 0;  // of those from the head
-  std::size_t place = 0;
-  std::shared_ptr<DataLink> link;
-};
-
-}  // namespace
 
 class Generation::Implementation {
  public:
@@ -48,10 +28,15 @@ class Generation::Implementation {
         events_(std::move(events)),
         places_(stages_, options_, pipeline_),
         routes_(find_routes(stages_, signature, options_.sources)),
-        outbox_(kOutboxPerRequest * options_.max_in_flight) {
+        links_(places_, stages_, routes_, options_, pipeline_,
+               {.broken = [this](std::size_t place, const Error& error) { lose_place(place, error); },
+                .wanted = events_.wanted,
+                .failed =
+                    [this](std::uint64_t request, const Error& error) {
+                      events_.answered(request, {{}, error});
+                    }}) {
     if (routes_.parts.back().size() > 1) collector_.emplace(routes_.parts.back(), options_.max_in_flight);
     answers_.open(pipeline_, [this](Frame frame) { receive(std::move(frame)); });
-    sender_ = std::thread([this] { send_requests(); });
     canceller_ = std::thread([this] { tell_cancelled(); });
     watcher_ = std::thread([this] { watch_workers(); });
   }
@@ -61,15 +46,13 @@ class Generation::Implementation {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
       wake_watcher_.notify_all();
-      for (const Entry& entry : entries_)
-        entry.link->close();  // the sender may wait for a worker that no longer reads
     }
+    links_.close();
     abandon();
     if (collector_) collector_->close();
-    outbox_.close();
     cancelled_.close();
     answers_.close(pipeline_);
-    for (std::thread* thread : {&sender_, &canceller_, &watcher_}) thread->join();
+    for (std::thread* thread : {&canceller_, &watcher_}) thread->join();
   }
 
   std::uint64_t pipeline() const { return pipeline_; }
@@ -94,9 +77,7 @@ class Generation::Implementation {
 
   void abandon() {
     places_.abandon();
-    const std::lock_guard lock(mutex_);
-    abandoned_ = true;
-    if (opening_) opening_->close();
+    links_.abandon();
   }
 
   void keep_only(const std::vector<std::uint64_t>& pipelines) {
@@ -106,7 +87,7 @@ class Generation::Implementation {
 
   // --- requests ---
 
-  bool send(Request request) { return outbox_.try_push(std::move(request)); }
+  bool send(Request request) { return links_.send(std::move(request)); }
 
   void cancel(std::uint64_t request) {
     if (collector_) collector_->drop(request);
@@ -119,18 +100,12 @@ class Generation::Implementation {
 
   // --- state ---
 
-  bool ready() const {
-    const std::lock_guard lock(mutex_);
-    return !entries_.empty() && std::all_of(entries_.begin(), entries_.end(), [](const Entry& entry) {
-      return entry.link->alive();
-    }) && places_.all_ready();
-  }
+  bool ready() const { return links_.alive() && places_.all_ready(); }
 
   std::string trouble() const {
     const std::string trouble = places_.trouble();
     if (!trouble.empty()) return trouble;
-    const std::lock_guard lock(mutex_);
-    return entries_.empty() ? "it is starting" : "a connection from the head is broken";
+    return links_.is_open() ? "a connection from the head is broken" : "it is starting";
   }
 
   std::vector<StageStatus> stages() const { return places_.status(); }
@@ -142,35 +117,7 @@ class Generation::Implementation {
  private:
   void connect_all() {
     places_.connect(routes_, answers_.address());
-    std::vector<Entry> entries;
-    const auto open = [&](std::size_t route, std::size_t i) {
-      const auto broken = [this, i](const Error& error) { lose_place(i, error); };
-      entries.push_back({route, i,
-                         std::make_shared<DataLink>(places_.replica(i).address, options_.tls, broken,
-                                                    silence_of(options_.heartbeat))});
-      {
-        const std::lock_guard lock(mutex_);
-        opening_ = entries.back().link;
-        if (abandoned_) opening_->close();
-      }
-      entries.back().link->echo({}, options_.answer_limit.count() > 0 ? options_.answer_limit : kEchoLimit);
-    };
-    for (std::size_t route = 0; route < routes_.of_request.size(); ++route) {
-      for (std::size_t i = 0; i < places_.size(); ++i) {
-        if (places_.stage(i) != routes_.of_request[route].to) continue;
-        open(route, i);
-      }
-    }
-    // Nothing is sent to the others; a connection that breaks tells at once that its worker is lost.
-    for (std::size_t i = 0; i < places_.size(); ++i) {
-      const bool known = std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) {
-        return places_.replica(entry.place).address == places_.replica(i).address;
-      });
-      if (!known) open(kNoRoute, i);
-    }
-    const std::lock_guard lock(mutex_);
-    opening_.reset();
-    entries_.swap(entries);  // the old ones end after the lock: their threads may be waiting for it
+    links_.open();
     places_.set_ready();
   }
 
@@ -238,51 +185,6 @@ class Generation::Implementation {
     }
   }
 
-  void send_requests() {
-    std::vector<Shares> turns;
-    for (const Route& route : routes_.of_request) turns.push_back(Shares::of(stages_[route.to].replicas));
-    while (std::optional<Request> next = outbox_.pop()) {
-      for (std::size_t route = 0; route < turns.size(); ++route) {
-        if (!send_part(*next, route, turns[route].next())) break;
-      }
-    }
-  }
-
-  // What goes one way of a request; false where nobody waits for it any more.
-  bool send_part(const Request& next, std::size_t route, std::size_t turn) {
-    if (!events_.wanted(next.number)) return false;  // cancelled or late while it waited
-    Entry entry;
-    {
-      const std::lock_guard lock(mutex_);
-      for (const Entry& one : entries_) {
-        if (one.route != route) continue;
-        if (turn-- == 0) entry = one;
-      }
-    }
-    const Route& way = routes_.of_request[route];
-    Frame frame;
-    frame.header.set_pipeline(pipeline_);
-    frame.header.set_slot(slot_of(entry.place));
-    frame.header.set_part(static_cast<std::uint32_t>(way.part));
-    frame.header.set_request(next.number);
-    frame.header.set_microseconds_left(
-        std::chrono::duration_cast<std::chrono::microseconds>(next.deadline.left()).count());
-    try {
-      for (const std::size_t input : way.outputs)
-        frame.tensors.push_back(narrow(next.inputs[input], stages_[way.to].wire));
-      entry.link->send(std::move(frame));
-      return true;
-    } catch (const Error& error) {
-      events_.answered(next.number,
-                       {{},
-                        Error(error.code(), fmt::format("worker '{}': {}",
-                                                        places_.replica(entry.place).worker, error.what()))});
-    } catch (const std::bad_alloc&) {
-      events_.answered(next.number, {{}, Error(ErrorCode::out_of_memory, "no memory to send the request")});
-    }
-    return false;
-  }
-
   void tell_cancelled() {
     while (const std::optional<std::uint64_t> request = cancelled_.pop()) {
       places_.cancel(*request);
@@ -301,7 +203,7 @@ class Generation::Implementation {
       // A beat that a silent worker took whole is followed by the next at once.
       next = std::max(next + options_.heartbeat.interval, Clock::now());
       wake_watcher_.wait_until(lock, next, [this] { return stopping_; });
-      if (stopping_ || entries_.empty()) continue;
+      if (stopping_ || !links_.is_open()) continue;
       lock.unlock();
       check();
       lock.lock();
@@ -320,20 +222,14 @@ class Generation::Implementation {
   AnswerPort& answers_;
   const GenerationEvents events_;
   Places places_;
-  std::mutex setup_mutex_;  // held while stages are loaded and connected; taken before mutex_
-  mutable std::mutex mutex_;
-  std::condition_variable wake_watcher_;
-  // All below is guarded by mutex_.
-  std::vector<Entry> entries_;         // by route, then in the order of the replicas
-  std::shared_ptr<DataLink> opening_;  // being connected now
-  bool abandoned_ = false;
-  bool stopping_ = false;
-
   const Routes routes_;
   std::optional<PartCollector> collector_;  // nothing where answers come whole
-  BoundedQueue<Request> outbox_;
   BoundedQueue<std::uint64_t> cancelled_{1024};
-  std::thread sender_;
+  std::mutex setup_mutex_;  // held while stages are loaded and connected
+  mutable std::mutex mutex_;
+  std::condition_variable wake_watcher_;
+  bool stopping_ = false;  // guarded by mutex_
+  RequestLinks links_;
   std::thread canceller_;
   std::thread watcher_;
 };

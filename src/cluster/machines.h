@@ -22,11 +22,12 @@ class Machines {
   Machines(const std::vector<std::string>& names, Membership::Find find, MembershipOptions options,
            StragglerOptions stragglers, std::function<void()> changed);
 
+  void start() { membership_.start(); }
+  void stop() { membership_.stop(); }
   // Waits, at most `limit`, until each machine has been looked for.
   void wait_for_first_look(std::chrono::milliseconds limit);
   // Waits, at most `limit`, until all of these are there. Whether they are.
   bool wait_for(const std::set<std::string>& names, std::chrono::milliseconds limit);
-  void stop() { membership_.stop(); }
 
   std::set<std::string> present() const { return membership_.present(); }
   std::set<std::string> absent() const { return membership_.absent(); }

@@ -26,13 +26,18 @@ Membership::Membership(const std::vector<std::string>& names, Find find, Members
     members_.push_back(std::make_unique<Member>());
     members_.back()->name = name;
   }
-  for (const auto& member : members_)
-    member->thread = std::thread([this, one = member.get()] { watch(*one); });
 }
 
 Membership::~Membership() {
   stop();
-  for (const auto& member : members_) member->thread.join();
+  for (const auto& member : members_) {
+    if (member->thread.joinable()) member->thread.join();
+  }
+}
+
+void Membership::start() {
+  for (const auto& member : members_)
+    member->thread = std::thread([this, one = member.get()] { watch(*one); });
 }
 
 void Membership::stop() {

@@ -32,14 +32,15 @@ class Membership {
   // Where a machine's worker is now: host:port, empty where none runs. Called from several threads.
   using Find = std::function<std::string(const std::string& name)>;
 
-  // `changed` is called from threads of this object when a machine has come or gone. All are looked for at
-  // once.
+  // `changed` is called from threads of this object when a machine has come or gone.
   Membership(const std::vector<std::string>& names, Find find, MembershipOptions options,
              std::function<void()> changed);
   ~Membership();
   Membership(const Membership&) = delete;
   Membership& operator=(const Membership&) = delete;
 
+  // Looks for all at once, from now on.
+  void start();
   // Ends all waiting; nothing is looked for any more.
   void stop();
 

@@ -2,50 +2,33 @@
 // their stages and sends the requests under way again; a machine that comes back is taken back.
 //
 // Plans run as generations (cluster/generation.h), one after another; requests stay in one table from when
-// they are taken until they are answered (cluster/dispatcher.h). One thread changes plans, for what becomes
-// of the machines (cluster/machines.h).
+// they are taken until they are answered (cluster/dispatcher.h). One thread chooses plans
+// (cluster/plan_choice.h) and changes them (cluster/generations.h), for what becomes of the machines
+// (cluster/machines.h).
 #pragma once
 
-#include "cluster/conditions.h"
+#include "cluster/blueprint.h"
 #include "cluster/head_plan.h"
 #include "cluster/membership.h"
 #include "cluster/orchestrator.h"
+#include "cluster/plan_choice.h"
 #include "cluster/stragglers.h"
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 namespace lamina {
 
-// What is to run where.
-struct Blueprint {
-  std::string name;               // two of one name are the same
-  std::vector<HeadStage> stages;  // addresses are filled in when it runs
-  HeadOptions options = {};       // of the pipeline; how to listen and watch is the supervisor's
-  // The share of what requests take (or whatever it is to be best at) that it is predicted to save, against
-  // the plan that it was to be compared with.
-  double gain = 0;
-};
-
-// A change of plan costs loading its stages: for less of a gain than this the one that serves stays.
-inline constexpr double kClearGain = 0.15;
-
 struct SupervisorOptions {
   HeadOptions head = {};              // how to listen, how many requests, how to watch
   std::vector<std::string> machines;  // that may be used
   Membership::Find find;
-  // The best plan for the machines. Its gain is against the one of the name `serving`, if any. An Error where
-  // none fits.
-  std::function<Blueprint(const Conditions&, const std::string& serving)> plan;
-  // What serves soonest on the machines in place of the plan of the name `lost`, which used others too: it
-  // serves until a better plan is loaded beside it. Nothing where that can't be had; not asked where not set.
-  std::function<std::optional<Blueprint>(const Conditions&, const std::string& lost)> stopgap = {};
+  FindPlan plan;
+  FindStopgap stopgap = {};  // not asked where not set
   // What counts as slow. The plan is changed for it only where that saves clearly.
   StragglerOptions stragglers = {};
   // How long machines are waited for before the first plan.

@@ -1,8 +1,8 @@
 // A plan on a fleet, as a running pipeline.
 #pragma once
 
+#include "cluster/blueprint.h"
 #include "cluster/head.h"
-#include "cluster/supervisor.h"
 #include "deploy/fleet.h"
 #include "plan/plan.h"
 #include "slice/artifact.h"

@@ -28,6 +28,7 @@ TEST(KnownMachines, WhatChangedSinceItWasPlannedForIsNotMissed) {
   Machines machines(
       {"one"}, [&](const std::string&) { return server.address(); }, {.heartbeat = {milliseconds(100), 100}},
       {}, [] {});
+  machines.start();
   ASSERT_TRUE(machines.wait_for({"one"}, seconds(10)));
   ASSERT_TRUE(machines.note_refusal("one"));
   EXPECT_TRUE(machines.conditions().machines.empty());

@@ -39,9 +39,11 @@ class SilentMembers : public testing::Test {
     MembershipOptions options;
     options.heartbeat = heartbeat;
     options.backoff = milliseconds(200);
-    return std::make_unique<Membership>(
+    auto membership = std::make_unique<Membership>(
         std::vector<std::string>{"one"}, [this](const std::string&) { return way_->address(); }, options,
         [] {});
+    membership->start();
+    return membership;
   }
 
   TemporaryDirectory directory_;

@@ -52,6 +52,7 @@ class Members : public testing::Test {
           return addresses_[name];
         },
         options, [this] { ++changes_; });
+    membership_->start();
     membership_->wait_for_first_look(kLimit);
     ASSERT_TRUE(membership_->wait_for(names, kLimit));
   }
@@ -76,6 +77,7 @@ TEST_F(Members, AreWaitedFor) {
   membership_ = std::make_unique<Membership>(
       std::vector<std::string>{"a"}, [this](const std::string&) { return ways_["a"]->address(); },
       MembershipOptions{.heartbeat = {milliseconds(100), 2}}, [this] { ++changes_; });
+  membership_->start();
   EXPECT_FALSE(membership_->wait_for({"a"}, milliseconds(300)));
   auto late = std::async(std::launch::async, [this] {
     membership_->wait_for_first_look(kLimit);  // it is known to be gone

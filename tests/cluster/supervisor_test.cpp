@@ -118,6 +118,7 @@ class Recovery : public testing::Test {
       return std::string();
     };
     options.plan = [this](const Conditions& conditions, const std::string& serving) {
+      if (!serving.empty()) think_();
       return plan(conditions, serving);
     };
     if (with_stopgaps_) {
@@ -277,6 +278,7 @@ class Recovery : public testing::Test {
   bool may_miss_ = false;
   milliseconds first_look_ = kLimit;
   std::function<void()> before_start_ = [] {};
+  std::function<void()> think_ = [] {};  // while a better plan is looked for
   TemporaryDirectory directory_;
   std::vector<std::string> classes_;
   Graph graph_;
@@ -474,6 +476,27 @@ TEST_F(Recovery, ALossWhileABetterPlanIsLoadedIsRecoveredFromAtOnce) {
   machines_[0].engine->slow = false;
   wait_for_stages(3);
   wait_until([](const PipelineStatus& status) { return status.recovery->replans == 1; }, "planned anew");
+}
+
+TEST_F(Recovery, ALossWhileABetterPlanIsLookedForIsRecoveredFromAtOnce) {
+  with_stopgaps_ = true;
+  std::promise<void> known;
+  const std::shared_future<void> end = known.get_future().share();
+  const auto thinking = std::make_shared<std::atomic<int>>(0);
+  think_ = [thinking, end] {
+    if (++*thinking == 1) end.wait_for(seconds(20));
+  };
+  start(4);
+  under_load([&] { kill(1); });
+  wait_until([&](const PipelineStatus&) { return *thinking == 1; }, "looking for a better plan");
+  const Clock::time_point begin = Clock::now();
+  under_load([&] { kill(2); });
+  EXPECT_LT(seconds_since(begin), 5) << "it waited until the better plan was found";
+  EXPECT_EQ(*thinking, 1) << "two were looked for at once";
+  known.set_value();
+  wait_for_stages(2);
+  EXPECT_GT(*thinking, 1);
+  under_load([] {});
 }
 
 TEST_F(Recovery, AMachineThatStartsAgainWhileABetterPlanIsLoadedIsTakenBack) {

@@ -1,6 +1,8 @@
 #include "cluster/batcher.h"
 
 #include "base/error.h"
+#include "cluster/batch_queue.h"
+#include "cluster/batch_sizes.h"
 #include "cluster/joining.h"
 
 #include <algorithm>
@@ -17,21 +19,6 @@ namespace lamina {
 namespace {
 
 constexpr const char* kShutDown = "the pipeline is shut down";
-
-// 1, 2, 4 … and the limit itself.
-BatchSizes no_batches(std::int64_t max_batch) {
-  BatchSizes sizes;
-  for (std::int64_t bound = 1; bound < max_batch; bound *= 2) sizes.bounds.push_back(bound);
-  sizes.bounds.push_back(max_batch);
-  sizes.counts.resize(sizes.bounds.size() + 1);
-  return sizes;
-}
-
-void count_batch(BatchSizes& sizes, std::int64_t rows) {
-  const auto bound = std::lower_bound(sizes.bounds.begin(), sizes.bounds.end(), rows);
-  ++sizes.counts[static_cast<std::size_t>(bound - sizes.bounds.begin())];
-  sizes.rows += static_cast<std::uint64_t>(rows);
-}
 
 // Copies of an Error share its text; each request, which may end on a thread of its own, gets one to itself.
 Prediction failed(ErrorCode code, const std::string& message) { return {{}, Error(code, message)}; }
@@ -58,6 +45,7 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
       : wrapped_(wrapped),
         signature_(wrapped.signature()),
         options_(options),
+        waiting_(options.max_batch),
         sizes_(no_batches(options.max_batch)) {}
 
   void start() {
@@ -89,9 +77,8 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
         fail(ErrorCode::resource_exhausted, "{} requests are under way, no more are taken", requests_.size());
       }
       const std::uint64_t number = next_request_++;
-      requests_.emplace(number,
-                        Request{std::move(done), deadline, rows, Clock::now() + wait, std::move(inputs), 0});
-      waiting_.insert(number);
+      requests_.emplace(number, Request{std::move(done), deadline, rows, std::move(inputs), 0});
+      waiting_.add(number, rows, Clock::now() + wait);
       const auto place = deadlines_.emplace(deadline.time(), number).first;
       if (place == deadlines_.begin()) wake_messenger_.notify_all();
       wake_sender_.notify_all();
@@ -125,7 +112,6 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
     Callback done;
     Deadline deadline;
     std::int64_t rows = 0;
-    Clock::time_point leave_by;  // when it has waited enough for others
     std::vector<Tensor> inputs;  // until it leaves
     std::uint64_t batch = 0;     // it left with; 0 while it waits
   };
@@ -135,12 +121,6 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
     std::size_t unanswered = 0;
     std::uint64_t wrapped = 0;  // its number in the wrapped orchestrator; 0 until it was sent
   };
-  // What would leave now.
-  struct Next {
-    std::vector<std::uint64_t> requests;
-    bool full = false;
-    Clock::time_point leave_by = Clock::time_point::max();
-  };
 
   // Takes a request off all lists; its batch is cancelled when it was the last of it.
   Callback take(std::uint64_t number) {
@@ -148,7 +128,7 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
     Request& request = found->second;
     Callback done = std::move(request.done);
     deadlines_.erase({request.deadline.time(), number});
-    waiting_.erase(number);
+    waiting_.remove(number);
     const auto batch = batches_.find(request.batch);
     if (batch != batches_.end() && --batch->second.unanswered == 0 && batch->second.wrapped != 0) {
       abandoned_.push_back(batch->second.wrapped);
@@ -164,26 +144,6 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
     wake_messenger_.notify_all();
   }
 
-  Next next_batch() const {
-    Next next;
-    std::int64_t rows = 0;
-    for (const std::uint64_t number : waiting_) {
-      const Request& request = requests_.at(number);
-      if (!next.requests.empty() && request.rows > options_.max_batch - rows) {
-        next.full = true;
-        break;
-      }
-      next.requests.push_back(number);
-      next.leave_by = std::min(next.leave_by, request.leave_by);
-      rows += request.rows;
-      if (rows >= options_.max_batch) {
-        next.full = true;
-        break;
-      }
-    }
-    return next;
-  }
-
   void send_batches() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
@@ -191,7 +151,7 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
         wake_sender_.wait(lock);
         continue;
       }
-      const Next next = next_batch();
+      const BatchQueue::Batch next = waiting_.next();
       if (next.full || batches_.empty() || Clock::now() >= next.leave_by) {
         send(next.requests, lock);
       } else {
@@ -214,7 +174,7 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
     for (const std::uint64_t member : numbers) {
       Request& request = requests_.at(member);
       request.batch = number;
-      waiting_.erase(member);
+      waiting_.remove(member);
       batch.rows.push_back(request.rows);
       inputs.push_back(std::move(request.inputs));
       if (request.deadline.time() > deadline.time()) deadline = request.deadline;
@@ -320,7 +280,7 @@ class Batcher::Core : public std::enable_shared_from_this<Core> {
   std::condition_variable wake_messenger_;
   // All below is guarded by mutex_.
   std::map<std::uint64_t, Request> requests_;  // neither answered nor ended
-  std::set<std::uint64_t> waiting_;            // those of them that have not left, in order
+  BatchQueue waiting_;                         // those of them that have not left
   std::set<std::pair<Clock::time_point, std::uint64_t>> deadlines_;
   std::map<std::uint64_t, Batch> batches_;              // under way
   std::vector<std::pair<Callback, Prediction>> ended_;  // to be told by the messenger

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "cluster/batch_sizes.h"
 #include "engine/engine.h"
 #include "graph/tensor.h"
 
@@ -36,14 +37,6 @@ struct StageStatus {
   bool ready = false;            // loaded and answering
   std::string forward_address;   // where its results go
   std::string error;             // why it is not ready, empty otherwise
-};
-
-// How large the batches were that requests were joined into; a batch's size is its rows.
-struct BatchSizes {
-  std::vector<std::int64_t> bounds;   // increasing
-  std::vector<std::uint64_t> counts;  // of batches up to the bound at the same place and above the one
-                                      // before; the last, which has no bound, of all that are larger
-  std::uint64_t rows = 0;             // of all batches together
 };
 
 // A change of plan, for a loss or for the better.

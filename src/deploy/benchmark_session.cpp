@@ -1,6 +1,7 @@
 #include "deploy/benchmark_session.h"
 
 #include "base/error.h"
+#include "profile/model_description.h"
 
 #include <algorithm>
 #include <map>
@@ -69,7 +70,7 @@ class Session {
     benchmark.model_hash = model_hash;
     benchmark.engine = fleet_.members().front().engine;
     benchmark.memory_multiplier = options_.memory_multiplier;
-    for (std::size_t i = 0; i + 1 < model_.boundaries.size(); ++i) benchmark.pieces.push_back(piece_info(i));
+    benchmark.pieces = describe_pieces(model_);
     for (const FleetMember& member : fleet_.members()) {
       benchmark.devices.push_back(member.device);
       step("waking of " + member.device.name);
@@ -88,9 +89,8 @@ class Session {
   BatchFigures measure_batch(std::int64_t batch, const std::vector<double>& wake) {
     BatchFigures figures;
     figures.batch = batch;
-    for (const std::size_t position : model_.boundaries)
-      figures.cut_bytes.push_back(bytes_at(position, batch));
-    for (const BranchBlock& block : model_.blocks) figures.blocks.push_back(block_info(block, batch));
+    figures.cut_bytes = cut_bytes(model_, batch);
+    figures.blocks = describe_blocks(model_, batch);
     for (std::size_t device = 0; device < fleet_.members().size(); ++device) {
       const FleetMember& member = fleet_.members()[device];
       figures.measurements.push_back(measure_pieces(member, batch));
@@ -180,49 +180,6 @@ class Session {
     return std::min_element(members.begin(), members.end(),
                             [](const auto& a, const auto& b) { return a.device.threads < b.device.threads; })
         ->device.threads;
-  }
-
-  std::uint64_t bytes_at(std::size_t position, std::int64_t batch) const {
-    return bytes_of(model_.cuts[position].crossing, batch);
-  }
-
-  std::uint64_t bytes_of(const std::vector<ValueId>& values, std::int64_t batch) const {
-    std::uint64_t bytes = 0;
-    for (const ValueId value : values) bytes += byte_size(model_.graph.type(value), batch);
-    return bytes;
-  }
-
-  BlockInfo block_info(const BranchBlock& block, std::int64_t batch) const {
-    BlockInfo info{block.begin, block.end, {}, 0, {}, {}};
-    std::vector<ValueId> inputs;
-    for (const std::vector<LayerId>& layers : block.branches) {
-      const StageEnds ends = ends_of_stage(model_.graph, model_.cuts, block.begin, block.end, layers);
-      BranchInfo& branch = info.branches.emplace_back();
-      branch.name = branch_name(model_, layers);
-      branch.output_bytes = bytes_of(ends.outputs, batch);
-      const Graph stage = extract_stage(model_.graph, model_.cuts, block.begin, block.end, layers);
-      for (const Weight& weight : stage.weights()) branch.weight_bytes += weight.data.data().size();
-      for (const ValueId value : ends.inputs) {
-        const auto found = std::find(inputs.begin(), inputs.end(), value);
-        branch.inputs.push_back(static_cast<std::size_t>(found - inputs.begin()));
-        if (found == inputs.end()) inputs.push_back(value);
-      }
-    }
-    for (const ValueId value : inputs) info.input_bytes.push_back(bytes_of({value}, batch));
-    const std::vector<ValueId>& leaving = model_.cuts[block.end].crossing;
-    for (const ValueId value : model_.cuts[block.begin].crossing) {
-      if (std::find(leaving.begin(), leaving.end(), value) != leaving.end())
-        info.direct_bytes += bytes_of({value}, batch);
-    }
-    return info;
-  }
-
-  PieceInfo piece_info(std::size_t piece) const {
-    const Graph stage =
-        extract_stage(model_.graph, model_.cuts, model_.boundaries[piece], model_.boundaries[piece + 1]);
-    std::uint64_t bytes = 0;
-    for (const Weight& weight : stage.weights()) bytes += weight.data.data().size();
-    return {piece_name(model_, piece), model_.boundaries[piece], model_.boundaries[piece + 1], bytes};
   }
 
   PieceTime measure_range(const FleetMember& member, std::size_t begin, std::size_t end,

@@ -91,7 +91,7 @@ struct BusyTime {
 
 // Keeps so many requests under way; `begins` is called when the pipeline is full.
 template <typename Begins>
-BusyTime keep_busy(Requests& requests, std::size_t under_way, std::chrono::seconds busy,
+BusyTime keep_busy(Requests& requests, std::size_t under_way, std::chrono::milliseconds busy,
                    const Begins& begins) {
   for (std::size_t i = 0; i < under_way; ++i) requests.send();
   // The pipeline fills while the first of them pass.

@@ -13,9 +13,9 @@
 namespace lamina {
 
 struct RehearsalOptions {
-  int repeats = 10;                // requests one after another, for the latency
-  std::chrono::seconds busy{1};    // then with many under way, for the rate
-  std::chrono::seconds limit{60};  // for any one answer
+  int repeats = 10;                      // requests one after another, for the latency
+  std::chrono::milliseconds busy{1000};  // then with many under way, for the rate
+  std::chrono::seconds limit{60};        // for any one answer
   HeadOptions head = {};
 };
 

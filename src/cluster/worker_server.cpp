@@ -63,7 +63,7 @@ class WorkerServer::Implementation final : public v1::Worker::Service {
   const std::string& address() const { return listener_.address; }
 
   void shutdown(std::chrono::milliseconds drain) {
-    workload_.end_slots();  // streams never end by themselves, so what waits in slots is closed first
+    workload_.close();  // streams never end by themselves, so what waits in slots is closed first
     listener_.server->Shutdown(std::chrono::system_clock::now() + drain);
     listener_.server->Wait();
   }

@@ -32,6 +32,7 @@ void Workload::add(std::shared_ptr<Slot> slot) {
   const std::uint64_t pipeline = slot->route().pipeline;
   std::vector<std::shared_ptr<Slot>> ended;  // destroyed after the lock: they wait for their threads
   const std::lock_guard lock(mutex_);
+  if (closed_) fail(ErrorCode::unavailable, "it is being ended");
   std::erase_if(slots_, [&](auto& entry) {
     const bool other = head_of(entry.first.first) != head_of(pipeline);
     if (other) ended.push_back(entry.second);
@@ -87,10 +88,12 @@ void Workload::end(const std::function<bool(const Slot&)>& is_slot,
   return_freed_memory();
 }
 
-void Workload::end_slots() {
+void Workload::close() {
+  std::map<std::pair<std::uint64_t, std::uint32_t>, std::shared_ptr<Slot>> ended;  // destroyed after the lock
   const std::lock_guard lock(mutex_);
-  for (const auto& [key, slot] : slots_) slot->close();
-  slots_.clear();
+  closed_ = true;
+  ended.swap(slots_);
+  for (const auto& [key, slot] : ended) slot->close();
 }
 
 }  // namespace lamina

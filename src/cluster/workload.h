@@ -26,6 +26,7 @@ class Workload {
   std::shared_ptr<LoadedStage> find(const v1::LoadRequest& request) const;
 
   // Ends the one of the same number, and those of other heads: this one's takes the worker over.
+  // Error(unavailable) after close().
   void add(std::shared_ptr<Slot> slot);
   // Nothing where there is none.
   std::shared_ptr<Slot> slot(std::uint64_t pipeline, std::uint32_t number) const;
@@ -37,8 +38,8 @@ class Workload {
   void unload(const std::string& stage);
   // Ends all other stages, and the slots of all other pipelines.
   void keep_only(const std::set<std::uint64_t>& pipelines, const std::set<std::string>& stages);
-  // Of all stages, which stay.
-  void end_slots();
+  // Ends all slots, and takes no more. Stages stay.
+  void close();
 
  private:
   void end(const std::function<bool(const Slot&)>& is_slot,
@@ -48,6 +49,7 @@ class Workload {
   // All below is guarded by mutex_.
   std::map<std::string, std::shared_ptr<LoadedStage>> stages_;
   std::map<std::pair<std::uint64_t, std::uint32_t>, std::shared_ptr<Slot>> slots_;  // by pipeline and number
+  bool closed_ = false;
 };
 
 }  // namespace lamina

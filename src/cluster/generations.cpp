@@ -8,6 +8,7 @@
 #include "cluster/worker_client.h"
 
 #include <algorithm>
+#include <exception>
 #include <thread>
 #include <utility>
 
@@ -39,7 +40,11 @@ Generations::Generations(HeadOptions head, Machines& machines, Dispatcher& dispa
 void Generations::start(const Blueprint& first) {
   std::shared_ptr<Generation> generation = make(first, kNoLimit);
   generation->start();
-  install(first, std::move(generation));
+  {
+    const std::lock_guard lock(mutex_);
+    take_over(first, generation->pipeline());
+  }
+  serve(std::move(generation));
 }
 
 std::optional<Refusal> Generations::replace(const Blueprint& next) {
@@ -103,6 +108,8 @@ std::optional<Refusal> Generations::try_out(const Blueprint& blueprint, Room roo
     start_beside(*generation);
   } catch (const Error& error) {
     failed = error;
+  } catch (const std::exception& error) {
+    failed = Error(ErrorCode::internal, error.what());
   }
   {
     const std::lock_guard lock(mutex_);
@@ -110,9 +117,10 @@ std::optional<Refusal> Generations::try_out(const Blueprint& blueprint, Room roo
     // Loaded in the same moment in which it was given up.
     if (room == Room::beside && broken_ && !failed)
       failed = Error(ErrorCode::cancelled, "what served was lost meanwhile");
+    if (!failed) take_over(blueprint, generation->pipeline());
   }
   if (!failed) {
-    install(blueprint, std::move(generation));
+    serve(std::move(generation));
     return std::nullopt;
   }
   spdlog::warn("a plan can't be run: {}", failed->what());
@@ -136,15 +144,16 @@ void Generations::start_beside(Generation& generation) {
   }
 }
 
-void Generations::install(const Blueprint& blueprint, std::shared_ptr<Generation> generation) {
-  {
-    const std::lock_guard lock(mutex_);
-    serving_ = generation->pipeline();
-    blueprint_ = blueprint;
-    broken_ = false;
-    suspect_.clear();
-    trouble_.clear();
-  }
+// Called with the lock: a loss is either of what served before or of what serves from now on.
+void Generations::take_over(const Blueprint& blueprint, std::uint64_t pipeline) {
+  serving_ = pipeline;
+  blueprint_ = blueprint;
+  broken_ = false;
+  suspect_.clear();
+  trouble_.clear();
+}
+
+void Generations::serve(std::shared_ptr<Generation> generation) {
   machines_.begin_anew();
   dispatcher_.serve(std::move(generation));
   history_.set_state("serving");

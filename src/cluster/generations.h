@@ -84,7 +84,8 @@ class Generations {
   std::optional<Refusal> try_out(const Blueprint& blueprint, Room room,
                                  std::chrono::milliseconds answer_limit);
   void start_beside(Generation& generation);
-  void install(const Blueprint& blueprint, std::shared_ptr<Generation> generation);
+  void take_over(const Blueprint& blueprint, std::uint64_t pipeline);
+  void serve(std::shared_ptr<Generation> generation);
   bool end_serving();
   void note_run(std::uint64_t pipeline, const std::string& worker, double seconds, double expected);
 

@@ -169,8 +169,13 @@ void CheapestChain::begin_stages(std::size_t cut, const std::vector<double>& pri
 }
 
 void CheapestChain::follow_stages(std::size_t cut) {
-  std::sort(order_.begin(), order_.end(),
-            [&](std::uint32_t a, std::uint32_t b) { return from_[a] < from_[b]; });
+  // By insertion: from cut to cut the order changes little.
+  for (auto at = order_.begin(); at != order_.end(); ++at) {
+    const std::uint32_t device = *at;
+    auto to = at;
+    for (; to != order_.begin() && from_[*(to - 1)] > from_[device]; --to) *to = *(to - 1);
+    *to = device;
+  }
   for (std::size_t device = 0; device < devices_; ++device) {
     const double* const carried = &carried_[device * devices_];
     const std::size_t at = cut * devices_ + device;

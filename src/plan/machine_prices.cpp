@@ -21,7 +21,7 @@ constexpr double kFirstStep = 0.1;
 constexpr double kShortest = 1e-9;  // seconds, of the first step
 // Longer periods than so many times the least that might be possible limit nothing.
 constexpr double kBeyond = 1e6;
-constexpr int kRounds = 100;
+constexpr int kRounds = 50;
 constexpr double kLittle = 0.02;  // of what is missing to a proof: a promise not worth a round
 constexpr double kFine = 2;
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();

@@ -31,6 +31,7 @@ struct Label {
   std::size_t stages = 0;
   std::size_t wire = 0;     // of the hop into the last stage
   StageWork work = {};      // of the last stage, without what sending takes
+  double requests = 0;      // seconds that requests keep the source's link busy
   double price = 0;         // of its devices
   std::uint64_t taken = 0;  // which these are, as a random number
   std::bitset<kMostBeamDevices> used = {};
@@ -127,6 +128,7 @@ class Beam {
   std::optional<std::size_t> hop_to(const Label& from, std::size_t device) const {
     const bool starts = from.cut == 0;
     const LinkCost& link = problem_.links[from.device][device];
+    const double sent = from.device == problem_.source ? from.requests : 0;
     std::optional<std::size_t> best;
     std::pair<double, double> least;
     for (std::size_t wire = 0; wire < useful_.size(); ++wire) {
@@ -135,7 +137,7 @@ class Beam {
       const double narrow = narrow_seconds(problem_, from.device, wire, from.cut);
       const bool within_period =
           starts ? transfer + narrow <= period_
-                 : transfer <= period_ &&
+                 : sent + transfer <= period_ &&
                        within(sum(from.work, output_work(problem_, from.device, wire, from.cut)));
       if (!within_period) continue;
       const StageWork input = input_work(problem_, device, wire, from.cut);
@@ -186,6 +188,12 @@ class Beam {
                 .taken = from.taken ^ as_used_[candidate.device],
                 .used = from.used};
     label.used.set(candidate.device);
+    label.requests = from.requests;
+    if (from.cut == 0 && candidate.device != problem_.source) {
+      const LinkCost& link = problem_.links[problem_.source][candidate.device];
+      label.requests = hop_cost(link, wire_bytes(problem_, wire, 0)).transfer +
+                       narrow_seconds(problem_, problem_.source, wire, 0);
+    }
     return label;
   }
 

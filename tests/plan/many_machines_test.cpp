@@ -50,15 +50,15 @@ TEST(ManyMachines, TheBoundIsNeverAboveBruteForceNorThePlanBelow) {
 
 TEST(ManyMachines, ComesNearTheExactPlanOfTwelve) {
   std::mt19937 random(6);
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < 20; ++i) {
     const PlacementProblem problem = random_problem(
         random,
         {.max_devices = 12, .max_pieces = 60, .tightness = 3, .least_devices = 12, .least_pieces = 60});
     const PlannedPlacement exact = find_highest_rate(problem, {});
-    const PlannedPlacement planned = find_rate_of_many(problem, {.time_limit = kASecond});
+    const PlannedPlacement planned = find_rate_of_many(problem, {});
     EXPECT_LE(planned.lower_bound, exact.placement.period * (1 + 1e-9));
     EXPECT_GE(planned.placement.period, exact.placement.period * (1 - 1e-9));
-    EXPECT_LE(planned.placement.period, exact.placement.period * 1.1) << "case " << i;
+    EXPECT_LE(planned.placement.period, exact.placement.period * 1.002) << "case " << i;
   }
 }
 

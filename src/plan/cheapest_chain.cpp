@@ -84,8 +84,8 @@ std::vector<double> shortest_bytes(const PlacementProblem& problem) {
 // Whether a link of the source's front end carries what crosses the cut within the period, with what the
 // front end itself takes to narrow or widen it.
 template <typename FrontEnd>
-bool carries(const PlacementProblem& problem, const LinkCost& link, std::size_t cut, double period,
-             const FrontEnd& front_end) {
+bool keeps_period(const PlacementProblem& problem, const LinkCost& link, std::size_t cut, double period,
+                  const FrontEnd& front_end) {
   for (std::size_t wire = 0; wire < wire_count(problem); ++wire) {
     if (!may_travel(problem, wire, cut)) continue;
     const double transfer = hop_cost(link, wire_bytes(problem, wire, cut)).transfer;
@@ -116,9 +116,9 @@ CheapestChain::CheapestChain(const StageSums& sums, double period)
           link.bandwidth > 0 ? std::min(link.bandwidth * within, static_cast<double>(link.max_bytes)) : 0);
     }
     takes_requests_.push_back(
-        carries(problem, problem.links[problem.source][device], 0, within, narrow_seconds));
+        keeps_period(problem, problem.links[problem.source][device], 0, within, narrow_seconds));
     gives_answers_.push_back(
-        carries(problem, problem.links[device][problem.source], pieces_, within, widen_seconds));
+        keeps_period(problem, problem.links[device][problem.source], pieces_, within, widen_seconds));
   }
   std::iota(order_.begin(), order_.end(), 0U);
 }
@@ -177,11 +177,10 @@ void CheapestChain::follow_stages(std::size_t cut) {
     *to = device;
   }
   for (std::size_t device = 0; device < devices_; ++device) {
-    const double* const carried = &carried_[device * devices_];
     const std::size_t at = cut * devices_ + device;
     rest_[at] = kInfinity;
     for (const std::uint32_t next : order_) {
-      if (next == device || carried[next] < bytes_[cut]) continue;
+      if (next == device || !carries(device, next, cut)) continue;
       rest_[at] = from_[next];
       next_[at] = next;
       break;

@@ -24,6 +24,13 @@ class CheapestChain {
   // it.
   CheapestChain(const StageSums& sums, double period);
 
+  std::size_t pieces() const { return pieces_; }
+  // Whether a request, or what crosses a cut, gets to a device within the period.
+  bool takes_requests(std::size_t device) const { return takes_requests_[device]; }
+  bool carries(std::size_t from, std::size_t to, std::size_t cut) const {
+    return carried_[from * devices_ + to] >= bytes_[cut];
+  }
+
   // The price of the cheapest chain; infinite where there is no chain at all. `prices` are by device.
   double solve(const std::vector<double>& prices);
   // How often that takes each device. Only if there is one.

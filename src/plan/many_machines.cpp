@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "plan/cheapest_chain.h"
+#include "plan/distinct_chains.h"
 #include "plan/machine_prices.h"
 #include "plan/problem_check.h"
 #include "plan/rate_beam.h"
@@ -22,6 +23,7 @@ constexpr double kCloseEnough = 1e-3;
 constexpr int kPartForBound = 2;     // of the time
 constexpr double kFirstStep = 0.03;  // of the bound
 constexpr double kHalf = 0.5;
+constexpr double kProofStep = 2e-3;  // of the bound
 constexpr double kALittle = 0.125;
 constexpr std::size_t kFirstWidth = 24;  // of the beam
 constexpr std::size_t kMostWidth = 3072;
@@ -81,6 +83,26 @@ std::optional<Placement> search(const StageSums& sums, const MachinePrices& pric
   return best;
 }
 
+// A longer period that is proven impossible, up to a known one, by all chains that use no machine twice.
+double raise_bound(const StageSums& sums, const MachinePrices& prices, double known,
+                   const Deadline& deadline) {
+  double bound = prices.impossible_period;
+  double step = kProofStep * bound;
+  double missed = known;  // nothing is proven of it
+  while (missed - bound > kCloseEnough * missed && !deadline.passed()) {
+    const double period = std::min(bound + step, (bound + missed) / 2);
+    CheapestChain chain(sums, period);
+    chain.solve(prices.price);
+    if (proves_no_distinct_chain(chain, prices.price, deadline)) {
+      bound = period;
+      step *= 2;
+    } else {
+      missed = period;
+    }
+  }
+  return bound;
+}
+
 }  // namespace
 
 PlannedPlacement find_rate_of_many(const PlacementProblem& problem, const RateOptions& options) {
@@ -102,7 +124,8 @@ PlannedPlacement find_rate_of_many(const PlacementProblem& problem, const RateOp
          "no placement of one stage a machine that keeps the limits was found on {} machines",
          problem.devices.size());
   }
-  PlannedPlacement planned{quicken(problem, std::move(*best)), bound, false, 0};
+  const double raised = raise_bound(sums, prices, best->period, deadline);
+  PlannedPlacement planned{quicken(problem, std::move(*best)), raised, false, 0};
   planned.proven_best = planned.lower_bound >= planned.placement.period * (1 - 1e-9);
   return planned;
 }

@@ -13,8 +13,8 @@ constexpr std::size_t kMostDistinctDevices = 256;
 
 // Whether it is proven that every chain takes some device twice, so that there is no pipeline of its period.
 // Goes through all beginnings of chains, from cut to cut, whose price and rest are within that of all devices
-// together; false once more than some million wait, or past the deadline. `chain` is solved for the prices.
-// At most kMostDistinctDevices.
+// together; false once two millions wait (some 100 MB), or past the deadline. `chain` is solved for the
+// prices. At most kMostDistinctDevices.
 bool proves_no_distinct_chain(const CheapestChain& chain, const std::vector<double>& prices,
                               const Deadline& deadline);
 

@@ -23,7 +23,7 @@ constexpr double kCloseEnough = 1e-3;
 constexpr int kPartForBound = 2;     // of the time
 constexpr double kFirstStep = 0.03;  // of the bound
 constexpr double kHalf = 0.5;
-constexpr double kProofStep = 2e-3;  // of the bound
+constexpr double kProofStep = 2e-3;  // of the period found
 constexpr double kALittle = 0.125;
 constexpr std::size_t kFirstWidth = 24;  // of the beam
 constexpr std::size_t kMostWidth = 3072;
@@ -87,7 +87,7 @@ std::optional<Placement> search(const StageSums& sums, const MachinePrices& pric
 double raise_bound(const StageSums& sums, const MachinePrices& prices, double known,
                    const Deadline& deadline) {
   double bound = prices.impossible_period;
-  double step = kProofStep * bound;
+  double step = kProofStep * known;
   double missed = known;  // nothing is proven of it
   while (missed - bound > kCloseEnough * missed && !deadline.passed()) {
     const double period = std::min(bound + step, (bound + missed) / 2);

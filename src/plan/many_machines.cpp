@@ -1,11 +1,13 @@
 #include "plan/many_machines.h"
 
 #include "base/error.h"
+#include "plan/cheapest_chain.h"
+#include "plan/distinct_chains.h"
 #include "plan/machine_prices.h"
 #include "plan/problem_check.h"
 #include "plan/rate_beam.h"
+#include "plan/stage_sums.h"
 #include "plan/useful_wires.h"
-#include "plan/work_bound.h"
 
 #include <algorithm>
 #include <cmath>
@@ -18,31 +20,17 @@ namespace lamina {
 namespace {
 
 constexpr double kCloseEnough = 1e-3;
-constexpr double kFirstStep = 0.03;
+constexpr int kPartForBound = 2;     // of the time
+constexpr double kFirstStep = 0.03;  // of the bound
+constexpr double kHalf = 0.5;
+constexpr double kProofStep = 2e-3;  // of the period found
+constexpr double kALittle = 0.125;
+constexpr std::size_t kFirstWidth = 24;  // of the beam
+constexpr std::size_t kMostWidth = 3072;
+constexpr std::size_t kMostLabels = 1'000'000;  // of a beam, some 100 bytes each
 // Longer periods than so many times the least that might be possible limit nothing.
 constexpr double kBeyond = 1e6;
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
-
-// A period that is proven impossible, or 0, to within kCloseEnough of one that is not. Infinite where all
-// are.
-double impossible_period(const PlacementProblem& problem, const Deadline& deadline) {
-  const auto is_possible = [&](double period) {
-    return find_machine_prices(problem, period, deadline).possible;
-  };
-  const double work = work_bound(problem, 1);
-  double low = work * (1 - kCloseEnough);
-  double high = low * 2;
-  while (!is_possible(high)) {
-    if (!(high < work * kBeyond)) return kUnlimited;
-    low = high;
-    high *= 2;
-  }
-  while (high - low > kCloseEnough * high && !deadline.passed()) {
-    const double middle = (low + high) / 2;
-    (is_possible(middle) ? high : low) = middle;
-  }
-  return low;
-}
 
 // The same stages with each hop in the format that is there soonest, of those that keep the period.
 Placement quicken(const PlacementProblem& problem, Placement placement) {
@@ -62,6 +50,59 @@ Placement quicken(const PlacementProblem& problem, Placement placement) {
   return placement;
 }
 
+// By a beam that is doubled as long as time is left. What a narrow one has found, a wider one shortens a
+// little.
+std::optional<Placement> search(const StageSums& sums, const MachinePrices& prices,
+                                const RateOptions& options, const Deadline& deadline) {
+  const double bound = prices.impossible_period;
+  const std::size_t most_width =
+      std::clamp(kMostLabels / sums.problem().pieces.size(), kFirstWidth, kMostWidth);
+  std::optional<Placement> best;
+  const auto is_close = [&](double missed) {
+    return best && best->period - missed <= kCloseEnough * best->period;
+  };
+  for (std::size_t width = kFirstWidth; width <= most_width && !is_close(bound); width *= 2) {
+    double missed = bound;  // nothing was found within it
+    double step = kFirstStep * bound;
+    while (std::isfinite(missed) && !is_close(missed)) {
+      if (deadline.passed()) return best;
+      double period = missed + step < kBeyond * bound ? missed + step : kUnlimited;
+      if (best) period = best->period - (best->period - missed) * (missed > bound ? kHalf : kALittle);
+      CheapestChain chain(sums, period);
+      chain.solve(prices.price);
+      auto found = find_by_beam(sums, chain, prices.price, {period, options.latency, options.devices}, width,
+                                deadline);
+      if (found) {
+        best = std::move(found);
+      } else {
+        missed = period;
+        step *= 2;
+      }
+    }
+  }
+  return best;
+}
+
+// A longer period that is proven impossible, up to a known one, by all chains that use no machine twice.
+double raise_bound(const StageSums& sums, const MachinePrices& prices, double known,
+                   const Deadline& deadline) {
+  double bound = prices.impossible_period;
+  double step = kProofStep * known;
+  double missed = known;  // nothing is proven of it
+  while (missed - bound > kCloseEnough * missed && !deadline.passed()) {
+    const double period = std::min(bound + step, (bound + missed) / 2);
+    CheapestChain chain(sums, period);
+    chain.solve(prices.price);
+    if (proves_no_distinct_chain(chain, prices.price, deadline)) {
+      bound = period;
+      step *= 2;
+    } else {
+      missed = period;
+    }
+  }
+  return bound;
+}
+
 }  // namespace
 
 PlannedPlacement find_rate_of_many(const PlacementProblem& problem, const RateOptions& options) {
@@ -73,37 +114,18 @@ PlannedPlacement find_rate_of_many(const PlacementProblem& problem, const RateOp
   }
   expect_sound(problem);
   const Deadline deadline(options.time_limit);
-  const auto find = [&](double period) -> std::optional<Placement> {
-    const MachinePrices prices = find_machine_prices(problem, period, deadline);
-    if (!prices.possible) return std::nullopt;
-    return find_by_beam(problem, prices, {period, options.latency, options.devices}, deadline);
-  };
-  const double bound = impossible_period(problem, deadline);
+  const StageSums sums(problem);
+  const MachinePrices prices = find_machine_prices(sums, Deadline(options.time_limit / kPartForBound));
+  const double bound = prices.impossible_period;
   if (!std::isfinite(bound)) fail_for_memory(problem);
-  // In growing steps from the bound to the first that the beam finds, then by halves between.
-  double missed = bound;
-  double step = kFirstStep * bound;
-  std::optional<Placement> best;
-  while (!best && std::isfinite(missed) && !deadline.passed()) {
-    const double period = missed + step < kBeyond * bound ? missed + step : kUnlimited;
-    best = find(period);
-    if (!best) missed = period;
-    step *= 2;
-  }
+  std::optional<Placement> best = search(sums, prices, options, deadline);
   if (!best) {
     fail(ErrorCode::resource_exhausted,
          "no placement of one stage a machine that keeps the limits was found on {} machines",
          problem.devices.size());
   }
-  while (best->period - missed > kCloseEnough * best->period && !deadline.passed()) {
-    const double period = (missed + best->period) / 2;
-    if (auto found = find(period)) {
-      best = std::move(found);
-    } else {
-      missed = period;
-    }
-  }
-  PlannedPlacement planned{quicken(problem, std::move(*best)), bound, false, 0};
+  const double raised = raise_bound(sums, prices, best->period, deadline);
+  PlannedPlacement planned{quicken(problem, std::move(*best)), raised, false, 0};
   planned.proven_best = planned.lower_bound >= planned.placement.period * (1 - 1e-9);
   return planned;
 }

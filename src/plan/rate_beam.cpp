@@ -3,105 +3,115 @@
 #include "plan/useful_wires.h"
 
 #include <algorithm>
-#include <bit>
 #include <bitset>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numeric>
+#include <random>
 #include <utility>
-#include <vector>
 
 namespace lamina {
 
 namespace {
 
-constexpr std::size_t kWidth = 24;      // labels that go on from a cut
 constexpr std::size_t kEnds = 6;        // of the longest stages of a device from a cut
 constexpr std::size_t kMostEnds = 200;  // finished pipelines looked at
+constexpr std::size_t kRoom = 8;        // times the width, for what waits at a cut
 constexpr double kRounding = 1e-10;
+constexpr double kTooDear = 1 + 1e-9;  // of all machines together
 constexpr std::size_t kNoParent = std::numeric_limits<std::size_t>::max();
 
 // A pipeline of the first pieces.
 struct Label {
-  double score = 0;  // price of its devices, and the least that is to come
-  double price = 0;
   std::size_t parent = kNoParent;
   std::size_t first = 0;  // of its last stage
   std::size_t cut = 0;    // where that ends
   std::size_t device = 0;
   std::size_t stages = 0;
-  std::size_t wire = 0;  // of the hop into the last stage
-  StageWork work = {};   // of the last stage, without what sending takes
+  std::size_t wire = 0;     // of the hop into the last stage
+  StageWork work = {};      // of the last stage, without what sending takes
+  double requests = 0;      // seconds that requests keep the source's link busy
+  double price = 0;         // of its devices
+  std::uint64_t taken = 0;  // which these are, as a random number
   std::bitset<kMostBeamDevices> used = {};
 };
 
-// The greatest of any range, by the greatest of ranges of 1, 2, 4, … from each place.
-class RangeMaximum {
+// A label before it is known to go on.
+struct Candidate {
+  double score = 0;         // price of its devices, and the least that is to come
+  std::uint64_t alike = 0;  // the same for two that use the same devices and end on the same one
+  std::size_t parent = kNoParent;
+  std::size_t device = 0;
+};
+
+// Those that wait at a cut: the best of each kind, not many more than go on from it.
+class Waiting {
  public:
-  explicit RangeMaximum(std::vector<std::uint64_t> values) : levels_{std::move(values)} {
-    for (std::size_t length = 1; 2 * length <= levels_.front().size(); length *= 2) {
-      const auto& shorter = levels_.back();
-      std::vector<std::uint64_t> level;
-      for (std::size_t i = 0; i + 2 * length <= levels_.front().size(); ++i)
-        level.push_back(std::max(shorter[i], shorter[i + length]));
-      levels_.push_back(std::move(level));
-    }
+  void add(const Candidate& candidate, std::size_t width) {
+    if (candidate.score >= worst_) return;
+    candidates_.push_back(candidate);
+    if (candidates_.size() < kRoom * width) return;
+    keep_best(width);
+    if (candidates_.size() == width) worst_ = candidates_.back().score;
   }
-  // Of [first, end), which is not empty.
-  std::uint64_t most(std::size_t first, std::size_t end) const {
-    const auto level = static_cast<std::size_t>(std::bit_width(end - first) - 1);
-    return std::max(levels_[level][first], levels_[level][end - (std::size_t{1} << level)]);
+  // The best, in order.
+  std::vector<Candidate> take(std::size_t width) {
+    keep_best(width);
+    return std::exchange(candidates_, {});
   }
 
  private:
-  std::vector<std::vector<std::uint64_t>> levels_;
+  void keep_best(std::size_t width) {
+    std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
+      return std::pair(a.alike, a.score) < std::pair(b.alike, b.score);
+    });
+    const auto alike = [](const Candidate& a, const Candidate& b) { return a.alike == b.alike; };
+    candidates_.erase(std::unique(candidates_.begin(), candidates_.end(), alike), candidates_.end());
+    std::sort(candidates_.begin(), candidates_.end(),
+              [](const Candidate& a, const Candidate& b) { return a.score < b.score; });
+    candidates_.resize(std::min(candidates_.size(), width));
+  }
+
+  std::vector<Candidate> candidates_;
+  double worst_ = std::numeric_limits<double>::infinity();  // of as many as go on
 };
 
 class Beam {
  public:
-  Beam(const PlacementProblem& problem, const MachinePrices& prices, const PipelineLimits& limits,
-       const Deadline& deadline)
-      : problem_(problem),
+  Beam(const StageSums& sums, const CheapestChain& chain, const std::vector<double>& prices,
+       const PipelineLimits& limits, std::size_t width, const Deadline& deadline)
+      : sums_(sums),
+        problem_(sums.problem()),
+        chain_(chain),
         prices_(prices),
         limits_(limits),
+        width_(width),
         deadline_(deadline),
         period_(limits.period * (1 + kRounding)),
-        useful_(useful_wires(problem)),
-        waiting_(problem.pieces.size() + 1) {
-    for (std::size_t device = 0; device < problem.devices.size(); ++device) {
-      auto& sums = work_before_.emplace_back(1);
-      auto& weights = weights_before_.emplace_back(1);
-      std::vector<std::uint64_t> activations;
-      for (std::size_t piece = 0; piece < problem.pieces.size(); ++piece) {
-        const bool runs = std::isfinite(problem.cost[device][piece].seconds);
-        const StageWork work = runs ? piece_work(problem, device, piece) : StageWork{};
-        weights.push_back(weights.back() + problem.cost[device][piece].weight_bytes);
-        activations.push_back(problem.cost[device][piece].activation_bytes);
-        sums.push_back({sums.back().computing + work.computing, sums.back().processors + work.processors});
-      }
-      activations_.emplace_back(std::move(activations));
+        too_dear_(std::accumulate(prices.begin(), prices.end(), 0.0) * kTooDear),
+        useful_(useful_wires(problem_)),
+        waiting_(problem_.pieces.size() + 1) {
+    std::mt19937_64 random;
+    for (std::size_t device = 0; device < problem_.devices.size(); ++device) {
+      as_used_.push_back(random());
+      as_last_.push_back(random());
     }
   }
 
   std::optional<Placement> run() {
     go_on(Label{.device = problem_.source}, kNoParent);
     for (std::size_t cut = 1; cut < waiting_.size(); ++cut) {
-      auto& here = waiting_[cut];
       const bool done = cut + 1 == waiting_.size();
-      const std::size_t kept = std::min(here.size(), done ? kMostEnds : kWidth);
-      std::partial_sort(here.begin(), here.begin() + static_cast<std::ptrdiff_t>(kept), here.end(),
-                        [](const Label& a, const Label& b) { return a.score < b.score; });
-      here.resize(kept);
-      for (Label& label : here) {
+      for (const Candidate& candidate : waiting_[cut].take(done ? kMostEnds : width_)) {
         if (deadline_.passed()) return std::nullopt;
-        labels_.push_back(label);
+        labels_.push_back(label_of(candidate, cut));
         if (done) {
           if (auto found = finish(labels_.size() - 1)) return found;
         } else {
-          go_on(label, labels_.size() - 1);
+          go_on(Label(labels_.back()), labels_.size() - 1);
         }
       }
-      here = {};
     }
     return std::nullopt;
   }
@@ -113,29 +123,27 @@ class Beam {
     return {a.computing + b.computing, a.processors + b.processors};
   }
 
-  std::uint64_t memory_of(std::size_t device, std::size_t first, std::size_t end) const {
-    const auto& weights = weights_before_[device];
-    return weights[end] - weights[first] + activations_[device].most(first, end) +
-           problem_.waiting_inputs * problem_.cut_bytes[first] + problem_.cut_bytes[end];
-  }
-
   // A hop to a device as it keeps the period: in the format that leaves the receiver most time; where the
   // latency is limited, in the one that is there soonest. Nothing where none keeps it.
-  std::optional<HopCost> hop_to(const Label& from, std::size_t device, bool starts) const {
-    std::optional<HopCost> best;
-    const auto cost = [&](const HopCost& hop) {
-      const StageWork input = input_work(problem_, device, hop.wire, from.cut);
-      const double work = std::isfinite(limits_.latency) ? 0 : std::max(input.computing, input.processors);
-      return std::pair(work, hop.seconds());
-    };
+  std::optional<std::size_t> hop_to(const Label& from, std::size_t device) const {
+    const bool starts = from.cut == 0;
+    const LinkCost& link = problem_.links[from.device][device];
+    const double sent = from.device == problem_.source ? from.requests : 0;
+    std::optional<std::size_t> best;
+    std::pair<double, double> least;
     for (std::size_t wire = 0; wire < useful_.size(); ++wire) {
       if (!useful_[wire].has(from.cut)) continue;
-      const HopCost hop = mean_hop_cost(problem_, {{from.device}}, {{device}}, from.cut, wire);
+      const double transfer = hop_cost(link, wire_bytes(problem_, wire, from.cut)).transfer;
+      const double narrow = narrow_seconds(problem_, from.device, wire, from.cut);
       const bool within_period =
-          starts ? hop.transfer + hop.narrow <= period_
-                 : hop.transfer <= period_ &&
+          starts ? transfer + narrow <= period_
+                 : sent + transfer <= period_ &&
                        within(sum(from.work, output_work(problem_, from.device, wire, from.cut)));
-      if (within_period && (!best || cost(hop) < cost(*best))) best = hop;
+      if (!within_period) continue;
+      const StageWork input = input_work(problem_, device, wire, from.cut);
+      const double work = std::isfinite(limits_.latency) ? 0 : std::max(input.computing, input.processors);
+      const std::pair cost(work, narrow + transfer + widen_seconds(problem_, device, wire, from.cut));
+      if (!best || cost < least) best = wire, least = cost;
     }
     return best;
   }
@@ -143,36 +151,50 @@ class Beam {
   // Every next stage on a device that is free, the longest first.
   void go_on(const Label& from, std::size_t parent) {
     if (from.stages == limits_.devices) return;
-    const bool starts = parent == kNoParent;
     for (std::size_t device = 0; device < problem_.devices.size(); ++device) {
-      if (from.used[device] || prices_.farthest[device][from.cut] == from.cut) continue;
-      const std::optional<HopCost> hop = hop_to(from, device, starts);
-      if (!hop) continue;
-      const StageWork input = input_work(problem_, device, hop->wire, from.cut);
+      const std::size_t farthest = chain_.farthest(device, from.cut);
+      if (from.used[device] || farthest == from.cut) continue;
+      const std::optional<std::size_t> wire = hop_to(from, device);
+      if (!wire) continue;
+      const StageWork input = input_work(problem_, device, *wire, from.cut);
+      const std::uint64_t alike = from.taken ^ as_used_[device] ^ as_last_[device];
+      const double price = from.price + prices_[device];
       std::size_t tried = 0;
-      for (std::size_t end = prices_.farthest[device][from.cut]; end > from.cut && tried < kEnds; --end) {
-        if (!prices_.passable[end]) continue;
-        const StageWork& after = work_before_[device][end];
-        const StageWork& before = work_before_[device][from.cut];
-        const StageWork work =
-            sum(input, {after.computing - before.computing, after.processors - before.processors});
-        if (!within(work) || memory_of(device, from.cut, end) > problem_.devices[device].memory_budget)
+      for (std::size_t end = farthest; end > from.cut && tried < kEnds; --end) {
+        const double score = price + chain_.rest(end, device);
+        if (score > too_dear_ || end > sums_.runs_until(device, from.cut) ||
+            !within(sum(input, sums_.work(device, from.cut, end))) ||
+            sums_.memory(device, from.cut, end) > problem_.devices[device].memory_budget)
           continue;
         ++tried;
-        Label next{.price = from.price + prices_.price[device],
-                   .parent = parent,
-                   .first = from.cut,
-                   .cut = end,
-                   .device = device,
-                   .stages = from.stages + 1,
-                   .wire = hop->wire,
-                   .work = work,
-                   .used = from.used};
-        next.score = next.price + prices_.rest[end];
-        next.used.set(device);
-        waiting_[end].push_back(next);
+        waiting_[end].add({score, alike, parent, device}, width_);
       }
     }
+  }
+
+  Label label_of(const Candidate& candidate, std::size_t cut) const {
+    const Label start{.device = problem_.source};
+    const Label& from = candidate.parent == kNoParent ? start : labels_[candidate.parent];
+    const std::size_t wire = hop_to(from, candidate.device).value();
+    Label label{.parent = candidate.parent,
+                .first = from.cut,
+                .cut = cut,
+                .device = candidate.device,
+                .stages = from.stages + 1,
+                .wire = wire,
+                .work = sum(input_work(problem_, candidate.device, wire, from.cut),
+                            sums_.work(candidate.device, from.cut, cut)),
+                .price = from.price + prices_[candidate.device],
+                .taken = from.taken ^ as_used_[candidate.device],
+                .used = from.used};
+    label.used.set(candidate.device);
+    label.requests = from.requests;
+    if (from.cut == 0 && candidate.device != problem_.source) {
+      const LinkCost& link = problem_.links[problem_.source][candidate.device];
+      label.requests = hop_cost(link, wire_bytes(problem_, wire, 0)).transfer +
+                       narrow_seconds(problem_, problem_.source, wire, 0);
+    }
+    return label;
   }
 
   std::optional<Placement> finish(std::size_t last) const {
@@ -196,24 +218,28 @@ class Beam {
     return best;
   }
 
+  const StageSums& sums_;
   const PlacementProblem& problem_;
-  const MachinePrices& prices_;
+  const CheapestChain& chain_;
+  const std::vector<double>& prices_;
   const PipelineLimits limits_;
+  const std::size_t width_;
   const Deadline& deadline_;
   const double period_;
-  std::vector<std::vector<StageWork>> work_before_;  // [device][cut]: of all pieces before
-  std::vector<std::vector<std::uint64_t>> weights_before_;
-  std::vector<CutSet> useful_;               // by wire
-  std::vector<RangeMaximum> activations_;    // by device
-  std::vector<std::vector<Label>> waiting_;  // by cut
-  std::vector<Label> labels_;                // that went on
+  const double too_dear_;
+  std::vector<CutSet> useful_;          // by wire
+  std::vector<Waiting> waiting_;        // by cut
+  std::vector<Label> labels_;           // that went on
+  std::vector<std::uint64_t> as_used_;  // by device: random numbers
+  std::vector<std::uint64_t> as_last_;
 };
 
 }  // namespace
 
-std::optional<Placement> find_by_beam(const PlacementProblem& problem, const MachinePrices& prices,
-                                      const PipelineLimits& limits, const Deadline& deadline) {
-  return Beam(problem, prices, limits, deadline).run();
+std::optional<Placement> find_by_beam(const StageSums& sums, const CheapestChain& chain,
+                                      const std::vector<double>& prices, const PipelineLimits& limits,
+                                      std::size_t width, const Deadline& deadline) {
+  return Beam(sums, chain, prices, limits, width, deadline).run();
 }
 
 }  // namespace lamina

@@ -2,20 +2,23 @@
 #pragma once
 
 #include "base/clock.h"
-#include "plan/machine_prices.h"
+#include "plan/cheapest_chain.h"
 #include "plan/pipeline_limits.h"
+#include "plan/stage_sums.h"
 
 #include <cstddef>
 #include <optional>
+#include <vector>
 
 namespace lamina {
 
 constexpr std::size_t kMostBeamDevices = 256;
 
 // A pipeline of stages without replicas that keeps the limits, each device in one stage at most; nothing
-// where the beam meets none, which proves nothing. `prices` are those of limits.period. At most
-// kMostBeamDevices.
-std::optional<Placement> find_by_beam(const PlacementProblem& problem, const MachinePrices& prices,
-                                      const PipelineLimits& limits, const Deadline& deadline);
+// where the beam meets none, which proves nothing. From every cut `width` pipelines of the pieces before it
+// go on. `chain` is that of limits.period, solved for the prices. At most kMostBeamDevices.
+std::optional<Placement> find_by_beam(const StageSums& sums, const CheapestChain& chain,
+                                      const std::vector<double>& prices, const PipelineLimits& limits,
+                                      std::size_t width, const Deadline& deadline);
 
 }  // namespace lamina

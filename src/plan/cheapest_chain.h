@@ -16,6 +16,9 @@
 
 namespace lamina {
 
+// Those who search chains keep the devices of each as so many bits.
+inline constexpr std::size_t kMostChainDevices = 256;
+
 // By dynamic programming from the last cut to the first, in some pieces × machines steps where most links
 // carry most cuts, and pieces × machines² where few do. Not thread safe.
 class CheapestChain {

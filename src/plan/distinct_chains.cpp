@@ -20,7 +20,7 @@ struct Beginning {
   std::uint64_t order = 0;  // a random number for the devices, to find equal ones
   std::uint32_t last = 0;   // device
   double price = 0;
-  std::bitset<kMostDistinctDevices> used = {};
+  std::bitset<kMostChainDevices> used = {};
 };
 
 bool comes_first(const Beginning& a, const Beginning& b) {

@@ -106,11 +106,11 @@ double raise_bound(const StageSums& sums, const MachinePrices& prices, double kn
 }  // namespace
 
 PlannedPlacement find_rate_of_many(const PlacementProblem& problem, const RateOptions& options) {
-  if (options.replicas > 1 || problem.devices.size() > kMostBeamDevices) {
+  if (options.replicas > 1 || problem.devices.size() > kMostChainDevices) {
     fail(ErrorCode::unsupported,
          "a rate on {} different machines with up to {} replicas of a stage, expected at most 16 different "
          "machines for replicas and {} without; 'avoid={{…}}' leaves machines out",
-         problem.devices.size(), options.replicas, kMostBeamDevices);
+         problem.devices.size(), options.replicas, kMostChainDevices);
   }
   expect_sound(problem);
   const Deadline deadline(options.time_limit);

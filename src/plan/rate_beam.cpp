@@ -34,7 +34,7 @@ struct Label {
   double requests = 0;      // seconds that requests keep the source's link busy
   double price = 0;         // of its devices
   std::uint64_t taken = 0;  // which these are, as a random number
-  std::bitset<kMostBeamDevices> used = {};
+  std::bitset<kMostChainDevices> used = {};
 };
 
 // A label before it is known to go on.

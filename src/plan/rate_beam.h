@@ -12,11 +12,9 @@
 
 namespace lamina {
 
-constexpr std::size_t kMostBeamDevices = 256;
-
 // A pipeline of stages without replicas that keeps the limits, each device in one stage at most; nothing
 // where the beam meets none, which proves nothing. From every cut `width` pipelines of the pieces before it
-// go on. `chain` is that of limits.period, solved for the prices. At most kMostBeamDevices.
+// go on. `chain` is that of limits.period, solved for the prices. At most kMostChainDevices.
 std::optional<Placement> find_by_beam(const StageSums& sums, const CheapestChain& chain,
                                       const std::vector<double>& prices, const PipelineLimits& limits,
                                       std::size_t width, const Deadline& deadline);

@@ -4,8 +4,6 @@
 #include "cluster/pipeline_number.h"
 #include "cluster/process_memory.h"
 
-#include <vector>
-
 namespace lamina {
 
 void Workload::add(const std::string& name, std::shared_ptr<LoadedStage> stage) {
@@ -28,20 +26,27 @@ std::shared_ptr<LoadedStage> Workload::find(const v1::LoadRequest& request) cons
   return same ? found->second : nullptr;
 }
 
+std::vector<std::shared_ptr<Slot>> Workload::take_out(const IsSlot& is_meant) {
+  std::vector<std::shared_ptr<Slot>> taken;
+  std::erase_if(slots_, [&](auto& entry) {
+    if (!is_meant(*entry.second)) return false;
+    taken.push_back(entry.second);
+    return true;
+  });
+  for (const auto& slot : taken) slot->close();
+  return taken;
+}
+
 void Workload::add(std::shared_ptr<Slot> slot) {
-  const std::uint64_t pipeline = slot->route().pipeline;
-  std::vector<std::shared_ptr<Slot>> ended;  // destroyed after the lock: they wait for their threads
+  const SlotRoute& route = slot->route();
+  std::vector<std::shared_ptr<Slot>> ended;  // destroyed after the lock
   const std::lock_guard lock(mutex_);
   if (closed_) fail(ErrorCode::unavailable, "it is being ended");
-  std::erase_if(slots_, [&](auto& entry) {
-    const bool other = head_of(entry.first.first) != head_of(pipeline);
-    if (other) ended.push_back(entry.second);
-    return other;
+  ended = take_out([&](const Slot& other) {
+    return head_of(other.route().pipeline) != head_of(route.pipeline) ||
+           (other.route().pipeline == route.pipeline && other.route().slot == route.slot);
   });
-  auto& place = slots_[{pipeline, slot->route().slot}];
-  if (place) ended.push_back(place);
-  place = std::move(slot);
-  for (const auto& one : ended) one->close();
+  slots_[{route.pipeline, route.slot}] = std::move(slot);
 }
 
 std::shared_ptr<Slot> Workload::slot(std::uint64_t pipeline, std::uint32_t number) const {
@@ -72,28 +77,21 @@ void Workload::keep_only(const std::set<std::uint64_t>& pipelines, const std::se
       [&](const std::string& name) { return !stages.contains(name); });
 }
 
-void Workload::end(const std::function<bool(const Slot&)>& is_slot,
-                   const std::function<bool(const std::string& stage)>& is_stage) {
+void Workload::end(const IsSlot& is_slot, const std::function<bool(const std::string& stage)>& is_stage) {
   {
-    std::vector<std::shared_ptr<Slot>> ended;  // destroyed after the lock: they wait for their threads
+    std::vector<std::shared_ptr<Slot>> ended;  // destroyed after the lock
     const std::lock_guard lock(mutex_);
     std::erase_if(stages_, [&](const auto& entry) { return is_stage(entry.first); });
-    std::erase_if(slots_, [&](auto& entry) {
-      const bool meant = is_slot(*entry.second);
-      if (meant) ended.push_back(entry.second);
-      return meant;
-    });
-    for (const auto& one : ended) one->close();
+    ended = take_out(is_slot);
   }
   return_freed_memory();
 }
 
 void Workload::close() {
-  std::map<std::pair<std::uint64_t, std::uint32_t>, std::shared_ptr<Slot>> ended;  // destroyed after the lock
+  std::vector<std::shared_ptr<Slot>> ended;  // destroyed after the lock
   const std::lock_guard lock(mutex_);
   closed_ = true;
-  ended.swap(slots_);
-  for (const auto& [key, slot] : ended) slot->close();
+  ended = take_out([](const Slot&) { return true; });
 }
 
 }  // namespace lamina

@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace lamina {
 
@@ -42,8 +43,11 @@ class Workload {
   void close();
 
  private:
-  void end(const std::function<bool(const Slot&)>& is_slot,
-           const std::function<bool(const std::string& stage)>& is_stage);
+  using IsSlot = std::function<bool(const Slot&)>;
+  // Takes slots out and closes them. Called with the lock; what is returned has to outlive it, since slots
+  // wait for their threads when they are destroyed.
+  std::vector<std::shared_ptr<Slot>> take_out(const IsSlot& is_meant);
+  void end(const IsSlot& is_slot, const std::function<bool(const std::string& stage)>& is_stage);
 
   mutable std::mutex mutex_;
   // All below is guarded by mutex_.

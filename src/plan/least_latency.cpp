@@ -5,6 +5,7 @@
 #include "plan/completion_bound.h"
 #include "plan/neighbourhoods.h"
 #include "plan/problem_check.h"
+#include "plan/stage_dive.h"
 #include "plan/stage_proof.h"
 #include "plan/stage_search.h"
 
@@ -20,14 +21,17 @@ namespace {
 
 constexpr PriceLimits kPriceLimits = {800, 0.0003};
 constexpr PriceLimits kFirstPriceLimits = {80, 0.01};
-constexpr std::size_t kPartRounds = 600;
 constexpr std::size_t kNarrowest = 16;  // partial placements followed from each cut
 constexpr std::size_t kWidening = 4;
 constexpr std::size_t kWidest = 256;  // before branch and bound takes over
 // Where prices lead the search into want of memory, these times the prices make it save more.
 constexpr double kThriftier[] = {3, 10, 100};
 constexpr std::size_t kMostStages = 4'000'000;  // that are listed: 130 MB
-constexpr std::size_t kMostToSplit = 200'000;   // beyond, there is time for some few parts only
+// Beyond so many that may be worth it, prices of all of them take too long: plans come first.
+constexpr std::size_t kMostToPrice = 200'000;
+// As many parts as there is time for.
+constexpr PartLimits kPartsOfMany = {
+    .rounds = 1'000'000, .slower_at_first = 0, .dives = {.price_rounds = 20, .noise = 0.3}};
 
 class TightSearch {
  public:
@@ -42,7 +46,6 @@ class TightSearch {
 
   PlannedPlacement run() {
     find_first();
-    if (!complete_ && best_) improve(kPartRounds, Deadline(deadline_.left() / 3));
     if (!complete_) prove();
     if (!best_) {
       if (complete_) fail_for_memory(problem_);
@@ -59,7 +62,7 @@ class TightSearch {
 
   void raise(StageBound& bound, PriceLimits limits) {
     limits.known = known();
-    raise_prices(bound, bundle_, limits, Deadline(deadline_.left() / 3));
+    raise_prices(bound, bundle_, limits, Deadline(deadline_.left() / 5));
     lower_bound_ = std::max(lower_bound_, std::min(bound.lower_bound(), known()));
     if (bound.lower_bound() >= known()) complete_ = true;
   }
@@ -92,12 +95,8 @@ class TightSearch {
     }
   }
 
-  void improve(std::size_t rounds, const Deadline& deadline) {
-    best_ = improve_by_parts(problem_, std::move(*best_), bundle_.prices(), rounds, deadline);
-  }
-
-  // Lists the stages that are worth it with the best prices, and searches their graph, ever wider, then by
-  // branch and bound.
+  // Lists the stages that are worth it with the best prices, and searches their graph, ever wider, then for
+  // better placements, then by branch and bound.
   void prove() {
     StageBound bound(everything_);
     raise(bound, kPriceLimits);
@@ -107,16 +106,32 @@ class TightSearch {
       widen(bound, options_.max_labels);
       return;
     }
-    StageBound narrowed(*graph);
     bundle_.forget();  // its planes stand for stages that had no index
-    raise(narrowed, kPriceLimits);
-    if (!complete_) widen(narrowed, kWidest);
-    if (complete_) return;
-    if (best_ && graph->chosen().size() > kMostToSplit) {
-      improve(kPartRounds, deadline_);
-      return;
+    StageBound narrowed(*graph);
+    if (graph->chosen().size() > kMostToPrice) {
+      improve(*graph, kPartsOfMany, deadline_);
+    } else {
+      raise(narrowed, kPriceLimits);
+      if (!complete_) widen(narrowed, kWidest);
+      if (complete_) return;
+      improve(*graph, {}, Deadline(deadline_.left() / 3));
     }
-    StageProof proof = prove_best(*graph, bundle_, known(), {.max_labels = options_.max_labels}, deadline_);
+    narrowed.solve(bundle_.prices());
+    if (const auto left = narrowed.without_hopeless(known(), kMostToPrice)) split(*left);
+  }
+
+  // Rounds the mix of chains that the prices lead to, of the whole and then of parts.
+  void improve(const StageGraph& graph, const PartLimits& limits, const Deadline& deadline) {
+    StageDiveLimits once = limits.dives;
+    once.noise = 0;
+    StageDive whole = dive(graph, bundle_, known(), once, deadline);
+    labels_ += whole.labels;
+    if (whole.placement) best_ = std::move(whole.placement);
+    if (best_) best_ = improve_by_parts(graph, bundle_, std::move(*best_), limits, deadline);
+  }
+
+  void split(const StageGraph& graph) {
+    StageProof proof = prove_best(graph, bundle_, known(), {.max_labels = options_.max_labels}, deadline_);
     labels_ += proof.labels;
     complete_ = proof.complete;
     lower_bound_ = std::max(lower_bound_, proof.lower_bound);

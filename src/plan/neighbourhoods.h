@@ -1,22 +1,27 @@
-// Makes a placement faster by solving parts of it anew, with the rest as it is.
+// Makes a placement faster by placing parts of it anew, with the rest as it is.
 #pragma once
 
 #include "base/clock.h"
-#include "plan/stage_costs.h"
+#include "plan/stage_dive.h"
 
 #include <cstddef>
-#include <vector>
 
 namespace lamina {
 
+struct PartLimits {
+  std::size_t rounds = 200;
+  // At first a placement may be slower than the best known by so many of a stage's mean times.
+  double slower_at_first = 0.3;
+  StageDiveLimits dives = {.noise = 0.3};
+};
+
 // Large neighbourhood search (P. Shaw, "Using Constraint Programming and Local Search Methods to Solve
 // Vehicle Routing Problems", CP 1998): some stages are freed, the others kept, and the freed pieces placed
-// anew by prices and a narrow search. Freed are stages in a row, shorter such rows, or all stages of some
-// machines, in an order that is always the same. At first a somewhat slower placement may take the place of
-// the one known (threshold accepting: G. Dueck, T. Scheuer, Journal of Computational Physics 90, 1990).
-// `prices`: of memory (memory_prices.h), to begin with. Ends after `rounds` or at the deadline; the answer is
-// `placement` or faster.
-Placement improve_by_parts(const PlacementProblem& problem, Placement placement,
-                           const std::vector<double>& prices, std::size_t rounds, const Deadline& deadline);
+// anew by a dive. Freed are stages in a row, or all stages of some machines, in an order that is always the
+// same. At first somewhat slower placements may take the place of the one known (threshold accepting: G.
+// Dueck, T. Scheuer, Journal of Computational Physics 90, 1990). `graph` and `bundle` as for a dive. Ends
+// after the rounds or at the deadline; the answer is `placement` or faster.
+Placement improve_by_parts(const StageGraph& graph, const BundleMethod& bundle, Placement placement,
+                           const PartLimits& limits, const Deadline& deadline);
 
 }  // namespace lamina

@@ -121,7 +121,7 @@ std::optional<StageGraph> StageBound::without_hopeless(double known, std::size_t
             }
           });
     }
-    if (stages.size() > most) return std::nullopt;
+    if (stages.size() + chosen.size() > most) return std::nullopt;
   }
   if (graph_.is_listed()) return StageGraph(costs, graph_.listed(), std::move(chosen));
   return StageGraph::of(costs, std::move(stages));

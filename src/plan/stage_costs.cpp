@@ -5,10 +5,7 @@
 namespace lamina {
 
 StageCosts::StageCosts(const PlacementProblem& problem)
-    : problem_(problem),
-      pieces_(problem.pieces.size()),
-      kind_of_(problem.devices.size()),
-      choices_(pieces_, {kAnyKind, 0, pieces_}) {
+    : problem_(problem), pieces_(problem.pieces.size()), kind_of_(problem.devices.size()) {
   DeviceKinds kinds = find_kinds(problem);
   for (std::vector<std::size_t>& members : kinds.members) {
     if (problem.devices[members.front()].required) {
@@ -31,18 +28,6 @@ StageCosts::StageCosts(const PlacementProblem& problem)
       for (std::size_t cut = 1; cut < pieces_; ++cut)
         ways_[(cut * count + next) * count + kind] = way_into(problem, device, other, cut);
     }
-  }
-}
-
-void StageCosts::keep(const std::vector<PlacedStage>& stages, const std::vector<bool>& kept) {
-  std::size_t free_until = pieces_;
-  for (std::size_t i = stages.size(); i-- > 0;) {
-    const PlacedStage& stage = stages[i];
-    for (std::size_t cut = stage.first_piece; cut < stage.end_piece; ++cut)
-      choices_[cut] = {kAnyKind, 0, kept[i] ? 0 : free_until};
-    if (!kept[i]) continue;
-    choices_[stage.first_piece] = {kind_of_[stage.replicas.front().device], stage.end_piece, stage.end_piece};
-    free_until = stage.first_piece;
   }
 }
 

@@ -24,6 +24,7 @@ class StageCosts {
   std::size_t pieces() const { return pieces_; }
   std::size_t kinds() const { return members_.size(); }
   const std::vector<std::size_t>& members(std::size_t kind) const { return members_[kind]; }
+  std::size_t kind_of(std::size_t device) const { return kind_of_[device]; }
   std::uint64_t budget(std::size_t kind) const { return budget_[kind]; }  // of one machine, bytes
 
   // Seconds from a stage that ends at `cut` into one on another machine, of kind `to`, its wake included, by
@@ -34,21 +35,16 @@ class StageCosts {
   double way_in(std::size_t kind) const { return way_in_[kind]; }    // from the source
   double way_out(std::size_t kind) const { return way_out_[kind]; }  // back to it
 
-  // Leaves only placements that have the marked ones of these stages, on machines of the same kinds.
-  void keep(const std::vector<PlacedStage>& stages, const std::vector<bool>& kept);
-
   // Calls visit(end, seconds, bytes) for every stage [first, end) that a machine with so much free memory can
   // hold.
   template <typename Visit>
   void for_each_stage(std::size_t first, std::size_t kind, std::uint64_t room, const Visit& visit) const {
-    const Choice& choice = choices_[first];
-    if (choice.kind != kAnyKind && choice.kind != kind) return;
     const std::vector<PieceCost>& costs = problem_.cost[members_[kind].front()];
     const std::uint64_t inputs = problem_.waiting_inputs * problem_.cut_bytes[first];
     double seconds = 0;
     std::uint64_t weights = 0;
     std::uint64_t activations = 0;
-    for (std::size_t piece = first; piece < choice.last_end; ++piece) {
+    for (std::size_t piece = first; piece < pieces_; ++piece) {
       const PieceCost& cost = costs[piece];
       seconds += cost.seconds;
       weights += cost.weight_bytes;
@@ -56,24 +52,15 @@ class StageCosts {
       const std::uint64_t held = inputs + weights + activations;
       if (held > room || !std::isfinite(seconds)) return;
       const std::uint64_t bytes = held + problem_.cut_bytes[piece + 1];
-      if (bytes <= room && piece + 1 >= choice.first_end) visit(piece + 1, seconds, bytes);
+      if (bytes <= room) visit(piece + 1, seconds, bytes);
     }
   }
 
  private:
-  static constexpr std::size_t kAnyKind = std::numeric_limits<std::size_t>::max();
-  // Of the stages that begin at a cut.
-  struct Choice {
-    std::size_t kind = kAnyKind;
-    std::size_t first_end = 0;
-    std::size_t last_end = 0;  // 0: none begins here
-  };
-
   const PlacementProblem& problem_;
   std::size_t pieces_;
   std::vector<std::vector<std::size_t>> members_;
   std::vector<std::size_t> kind_of_;  // by device
-  std::vector<Choice> choices_;       // by cut
   std::vector<std::uint64_t> budget_;
   std::vector<double> ways_;
   std::vector<double> way_in_;

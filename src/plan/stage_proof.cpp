@@ -18,8 +18,7 @@ namespace {
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 constexpr std::size_t kMostWaitingStages = 50'000'000;  // of all graphs that wait: 200 MB
 constexpr StageSearchLimits kSmallSearch = {2000, 3000};
-constexpr std::size_t kDiveEvery = 50;  // graphs
-constexpr PriceLimits kPriceLimits = {50, 0.02};
+constexpr PriceLimits kPriceLimits = {20, 0.02};
 constexpr double kUndecided = 1e-3;  // a share of a mix that is no mix
 
 struct Node {
@@ -42,10 +41,7 @@ class Proof {
     while (!nodes_.empty() && !deadline_.passed() && waiting_ <= kMostWaitingStages) {
       Node node = pop();
       if (node.bound >= known_) break;  // and so are all others
-      const bool dives = settled_++ % kDiveEvery == 0;
-      std::optional<Node> next = settle(std::move(node), dives);
-      while (next && !deadline_.passed()) next = settle(std::move(*next), true);
-      if (next) push(std::move(*next));
+      settle(std::move(node));
     }
     result_.lower_bound = std::min(known_, unsettled_);
     for (const Node& node : nodes_) result_.lower_bound = std::min(result_.lower_bound, node.bound);
@@ -80,24 +76,23 @@ class Proof {
     return found.complete;
   }
 
-  // Splits what can't be settled. To dive is to go on with the part that is as the mix of chains is, until it
-  // is small enough to be searched: faster placements are found there. That part is returned then.
-  std::optional<Node> settle(Node node, bool dives) {
+  // Splits what can't be settled.
+  void settle(Node node) {
     const StageGraph whole(costs_, listed_, std::move(node.stages));
     StageBound bound(whole);
     PriceLimits limits = kPriceLimits;
     limits.known = known_;
     raise_prices(bound, node.bundle, limits, deadline_);
     const double least = std::max(node.bound, bound.lower_bound());
-    if (bound.lower_bound() >= known_) return std::nullopt;
+    if (bound.lower_bound() >= known_) return;
     const StageGraph graph = *bound.without_hopeless(known_, kInfiniteStages);
-    if (graph.chosen().size() <= limits_.small_graph && search(bound, kSmallSearch)) return std::nullopt;
-    const std::optional<Branch> branch = undecided(node.bundle);
+    if (graph.chosen().size() <= limits_.small_graph && search(bound, kSmallSearch)) return;
+    std::optional<Branch> branch = undecided(node.bundle);
+    if (!branch) branch = still_open(graph);
     if (!branch) {
       if (!search(bound, {limits_.max_labels, limits_.max_labels})) unsettled_ = std::min(unsettled_, least);
-      return std::nullopt;
+      return;
     }
-    std::optional<Node> next;
     for (const bool there : {true, false}) {
       std::vector<std::uint32_t> stages;
       for (const std::uint32_t index : graph.chosen()) {
@@ -105,15 +100,8 @@ class Proof {
         const bool holds = stage.first <= branch->piece && branch->piece < stage.end;
         if (!holds || (stage.kind == branch->kind) == there) stages.push_back(index);
       }
-      std::optional<Node> part = make_part(std::move(stages), node.bundle, least);
-      if (!part) continue;
-      if (there && dives) {
-        next = std::move(part);
-      } else {
-        push(std::move(*part));
-      }
+      if (std::optional<Node> part = make_part(std::move(stages), node.bundle, least)) push(std::move(*part));
     }
-    return next;
   }
 
   // A part of a graph, with what the whole one's prices say of it.
@@ -163,6 +151,22 @@ class Proof {
     return best;
   }
 
+  // Where the mix is one chain that does not fit (machines of one kind share a pool there): the first piece
+  // that stages on two kinds may hold.
+  std::optional<Branch> still_open(const StageGraph& graph) const {
+    std::vector<std::optional<std::uint32_t>> kind_at(costs_.pieces());
+    std::optional<Branch> first;
+    for (const std::uint32_t index : graph.chosen()) {
+      const StageGraph::Stage& stage = (*listed_)[index];
+      for (std::uint32_t piece = stage.first; piece < stage.end; ++piece) {
+        if (!kind_at[piece]) kind_at[piece] = stage.kind;
+        if (*kind_at[piece] != stage.kind && (!first || piece < first->piece))
+          first = Branch{piece, stage.kind};
+      }
+    }
+    return first;
+  }
+
   static constexpr std::size_t kInfiniteStages = std::numeric_limits<std::size_t>::max();
 
   const StageCosts& costs_;
@@ -173,7 +177,6 @@ class Proof {
   std::vector<Node> nodes_;       // a heap, the lowest bound on top
   std::size_t waiting_ = 0;       // stages of `nodes_`
   double unsettled_ = kInfinite;  // the least bound of graphs that could be neither split nor searched
-  std::size_t settled_ = 0;
   StageProof result_;
 };
 

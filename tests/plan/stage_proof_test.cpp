@@ -1,6 +1,6 @@
 #include "plan/stage_proof.h"
 
-#include "plan/best_prices.h"
+#include "plan/listed_stages.h"
 #include "plan/random_problem.h"
 
 #include <random>
@@ -9,13 +9,6 @@
 
 namespace lamina {
 namespace {
-
-// The stages worth listing when any placement is wanted, as the planner lists them.
-StageGraph list_all(const StageGraph& everything) {
-  StageBound bound(everything);
-  bound.solve(std::vector<double>(bound.prices().size(), 0));
-  return *bound.without_hopeless(std::numeric_limits<double>::infinity(), 100'000);
-}
 
 // By searches of small graphs, and by splitting until nothing is left to be split.
 class StageProofOf : public testing::TestWithParam<std::size_t> {};

@@ -102,6 +102,7 @@ void Swarm::create_service(const SwarmService& service, const std::string& netwo
       service.restarts ? "on-failure" : "none",
       "--restart-delay",
       "1s"};
+  if (service.global) words.insert(words.end(), {"--mode", "global"});
   if (service.cpus > 0) words.insert(words.end(), {"--limit-cpu", fmt::format("{}", service.cpus)});
   if (service.memory > 0) words.insert(words.end(), {"--limit-memory", std::to_string(service.memory)});
   for (const auto& [secret, file] : service.secrets) {

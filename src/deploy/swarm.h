@@ -28,6 +28,8 @@ struct SwarmService {
   std::vector<std::pair<std::string, std::string>> secrets = {};  // name, and that of its file in kSecrets
   bool ends = false;                                              // by itself, with success
   bool restarts = false;                                          // when it fails
+  // Runs there as long as the node takes tasks, and again when it comes back: else it waits for it.
+  bool global = false;
 };
 
 // Called often while something takes long: throws to end it.

@@ -77,6 +77,7 @@ void SwarmStack::start_workers(const std::vector<std::pair<SwarmNode, DeviceInfo
     service.cpus = device.cpus;
     service.memory = device.memory;
     service.restarts = true;
+    service.global = true;
     service.arguments = {"worker",
                          "--name",
                          node.name,

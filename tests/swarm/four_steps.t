@@ -67,6 +67,11 @@ It serves, with the answers of Keras:
   farm farm_pc5 running on pc5
   farm farm_vm4 running on vm4
   farm farm_vm5 running on vm5
+  $ docker service ls --format '{{.Name}} {{.Mode}} {{.Replicas}}' | sort
+  farm_head replicated 1/1
+  farm_pc5 global 1/1
+  farm_vm4 global 1/1
+  farm_vm5 global 1/1
 
 With the limits of each node and no more rights than needed:
 

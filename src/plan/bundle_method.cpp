@@ -91,15 +91,16 @@ std::vector<double> BundleMethod::next() {
     double lowest = 0;
     double highest = 0;
     for (std::size_t p = 0; p < planes_.size(); ++p) {
-      const double value = planes_[p].at_centre + dot(&slopes[p * dimensions], move.data(), dimensions);
+      const double value =
+          planes_[p].at_centre + dot(slopes.data() + p * dimensions, move.data(), dimensions);
       if (least == planes_.size() || value < lowest) least = p, lowest = value;
       if (planes_[p].weight > 0 && (most == planes_.size() || value > highest)) most = p, highest = value;
     }
     promised_ = std::max(0.0, lowest - value_);
     const double wrong = highest - lowest;
     if (round == rounds || wrong <= std::max(kSmallest * std::abs(value_), kShareLeft * promised_)) break;
-    const double* const to = &slopes[least * dimensions];
-    const double* const from = &slopes[most * dimensions];
+    const double* const to = slopes.data() + least * dimensions;
+    const double* const from = slopes.data() + most * dimensions;
     double curvature = 0;
     for (std::size_t i = 0; i < dimensions; ++i) {
       const double difference = centre[i] + move[i] > 0 ? to[i] - from[i] : 0;

@@ -106,13 +106,14 @@ class Dive {
       for (const std::uint32_t index : chain.plane->stages) mix[index] += chain.weight;
     }
     std::vector<std::pair<double, std::uint32_t>> order;
-    for (const auto& [index, share] : mix) order.emplace_back(-share * noise(), index);
-    std::sort(order.begin(), order.end());
+    order.reserve(mix.size());
+    for (const auto& [index, share] : mix) order.emplace_back(share * noise(), index);
+    std::stable_sort(order.begin(), order.end(),
+                     [](const auto& a, const auto& b) { return a.first > b.first; });
     bool taken = false;
     for (const auto& [share, index] : order) {
-      if (taken && -share < limits_.decided) break;
-      const StageGraph::Stage& stage = (*left_.listed())[index];
-      if (-share > 0 && is_free(stage)) taken = take(index) || taken;
+      if (share == 0 || (taken && share < limits_.decided)) break;
+      if (is_free((*left_.listed())[index])) taken = take(index) || taken;
     }
     if (taken) leave_out_impossible();
     return taken;

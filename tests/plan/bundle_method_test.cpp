@@ -77,5 +77,13 @@ TEST(BundleMethod, ComesToTheHighestPoint) {
   }
 }
 
+// Where nothing is wanted there is nothing to price.
+TEST(BundleMethod, StaysWhereNoPriceMayRise) {
+  BundleMethod bundle({0, 0});
+  bundle.begin(5, {5, {-1, -0.5}});
+  EXPECT_EQ(bundle.next(), (std::vector<double>{0, 0}));
+  EXPECT_EQ(bundle.promised(), 0);
+}
+
 }  // namespace
 }  // namespace lamina

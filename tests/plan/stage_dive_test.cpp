@@ -1,8 +1,10 @@
 #include "plan/stage_dive.h"
 
+#include "plan/best_prices.h"
 #include "plan/listed_stages.h"
 #include "plan/neighbourhoods.h"
 #include "plan/random_problem.h"
+#include "plan/stage_search.h"
 
 #include <algorithm>
 #include <limits>
@@ -88,6 +90,31 @@ TEST(StageDive, KeepsTheStagesItIsToldTo) {
     for (const PlacedStage& stage : kept) EXPECT_TRUE(has(*faster.placement, stage, costs)) << "case " << i;
   }
   EXPECT_GT(found, 50);
+}
+
+// A chain that memory cuts into many stages: prices and a narrow search alone leave more to be gained.
+TEST(StageDive, GetsFartherThanANarrowSearch) {
+  std::mt19937 random(44);
+  int faster = 0;
+  int compared = 0;
+  for (int i = 0; i < 30; ++i) {
+    const PlacementProblem problem = random_problem(
+        random,
+        {.max_devices = 8, .max_pieces = 60, .tightness = 0.25, .least_devices = 8, .least_pieces = 60});
+    const StageCosts costs(problem);
+    const StageGraph everything(costs);
+    const StageGraph graph = list_all(everything);
+    BundleMethod bundle = free_memory(costs);
+    StageBound bound(graph);
+    raise_prices(bound, bundle, {40, 0.0003, kInfinite}, soon());
+    const StageSearchResult narrow = search_stages(bound, {2, 100'000}, soon());
+    const StageDive deep = dive(graph, bundle, kInfinite, {.width = 2}, soon());
+    if (!deep.placement) continue;
+    ++compared;
+    EXPECT_TRUE(is_feasible(problem, *deep.placement)) << "case " << i;
+    if (!narrow.placement || deep.placement->latency < narrow.placement->latency * (1 - 1e-9)) ++faster;
+  }
+  EXPECT_GT(faster, compared / 2);
 }
 
 TEST(StageDive, GivesUpWithoutTime) {

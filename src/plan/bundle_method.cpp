@@ -72,6 +72,7 @@ std::vector<double> BundleMethod::next() {
   const std::vector<std::size_t> active = may_rise();
   const std::size_t dimensions = active.size();
   std::vector<double> centre;
+  centre.reserve(dimensions);
   for (const std::size_t i : active) centre.push_back(centre_[i]);
   std::vector<double> slopes;  // a row a plane
   std::vector<double> slope(dimensions, 0);

@@ -93,19 +93,25 @@ void measure(const char* what, std::size_t pieces, std::size_t devices, double t
 
 // plan_bench [latency|throughput]: one objective or both.
 int main(int argc, char** argv) {
-  const std::string only = argc > 1 ? argv[1] : "";
+  const std::string objective = argc > 1 ? argv[1] : "both";
+  const bool latency = objective == "latency" || objective == "both";
+  const bool throughput = objective == "throughput" || objective == "both";
+  if (argc > 2 || (!latency && !throughput)) {
+    std::fprintf(stderr, "usage: plan_bench [latency|throughput]\n");
+    return 2;
+  }
   std::printf(
       "| objective | memory | pieces × devices | median, ms | slowest, ms | proven best | largest gap |\n"
       "| --- | --- | --- | --- | --- | --- | --- |\n");
   const char* const tight = "tight (1.2 of the model)";
   for (const bool rate : {false, true}) {
-    if (only == (rate ? "latency" : "throughput")) continue;
+    if (!(rate ? throughput : latency)) continue;
     lamina::measure("plenty", 22, 3, 10, rate);
     lamina::measure(tight, 22, 3, 1.2, rate);
     lamina::measure("plenty", 200, 12, 40, rate);
     lamina::measure(tight, 200, 12, 1.2, rate);
   }
-  if (only != "throughput") {
+  if (latency) {
     lamina::measure("1.5 of the model", 200, 12, 1.5, false);
     lamina::measure("twice the model", 200, 12, 2, false);
     lamina::measure("tight, 4 kinds", 200, 12, 1.2, false, 4);
@@ -118,7 +124,7 @@ int main(int argc, char** argv) {
     lamina::measure(tight, 1000, 64, 1.2, false);
     lamina::measure("tight, 4 kinds", 1000, 64, 1.2, false, 4);
   }
-  if (only != "latency") {
+  if (throughput) {
     lamina::measure("plenty, 6 replicas", 22, 6, 20, true, 6, 6);
     lamina::measure("plenty, 4 kinds, 12 replicas", 200, 12, 40, true, 4, 12);
     lamina::measure("plenty", 200, 32, 40, true);

@@ -50,6 +50,15 @@ void BundleMethod::insert(TangentPlane plane) {
   planes_.erase(drop);
 }
 
+void BundleMethod::keep_planes_of(const std::vector<std::uint32_t>& stages) {
+  std::vector<bool> is_left(stages.empty() ? 0 : stages.back() + std::size_t{1}, false);
+  for (const std::uint32_t index : stages) is_left[index] = true;
+  std::erase_if(planes_, [&](const Weighted& weighted) {
+    return std::any_of(weighted.plane->stages.begin(), weighted.plane->stages.end(),
+                       [&](std::uint32_t index) { return index >= is_left.size() || !is_left[index]; });
+  });
+}
+
 void BundleMethod::begin(double value, TangentPlane plane) {
   value_ = value;
   double weights = 0;

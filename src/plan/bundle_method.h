@@ -48,10 +48,8 @@ class BundleMethod {
     double at_centre = 0;
   };
   const std::vector<Weighted>& planes() const { return planes_; }
-  template <typename Counts>
-  void leave_out_unless(const Counts& counts) {
-    std::erase_if(planes_, [&](const Weighted& weighted) { return !counts(*weighted.plane); });
-  }
+  // Leaves out the planes that stand for other stages than these, which are in order.
+  void keep_planes_of(const std::vector<std::uint32_t>& stages);
 
  private:
   void insert(TangentPlane plane);

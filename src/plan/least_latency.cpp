@@ -31,7 +31,7 @@ constexpr std::size_t kMostStages = 4'000'000;  // that are listed: 130 MB
 constexpr std::size_t kMostToPrice = 200'000;
 // As many parts as there is time for.
 constexpr PartLimits kPartsOfMany = {
-    .rounds = 1'000'000, .slower_at_first = 0, .dives = {.price_rounds = 20, .noise = 0.3}};
+    .rounds = 1'000'000, .slower_at_first = 0, .dives = {.price_rounds = 20}};
 
 class TightSearch {
  public:
@@ -122,9 +122,7 @@ class TightSearch {
 
   // Rounds the mix of chains that the prices lead to, of the whole and then of parts.
   void improve(const StageGraph& graph, const PartLimits& limits, const Deadline& deadline) {
-    StageDiveLimits once = limits.dives;
-    once.noise = 0;
-    StageDive whole = dive(graph, bundle_, known(), once, deadline);
+    StageDive whole = dive(graph, bundle_, known(), limits.dives, deadline);
     labels_ += whole.labels;
     if (whole.placement) best_ = std::move(whole.placement);
     if (best_) best_ = improve_by_parts(graph, bundle_, std::move(*best_), limits, deadline);

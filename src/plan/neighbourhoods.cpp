@@ -1,7 +1,8 @@
 #include "plan/neighbourhoods.h"
 
+#include "plan/chance.h"
+
 #include <algorithm>
-#include <random>
 #include <utility>
 #include <vector>
 
@@ -9,15 +10,8 @@ namespace lamina {
 
 namespace {
 
-using Random = std::minstd_rand;
-
 // Of stages and machines that are freed, by turns: small parts are quick, large ones get farther.
 constexpr double kFreed[] = {0.2, 0.4, 0.6};
-
-// Up to 1.
-double chance(Random& random) {
-  return static_cast<double>(random() - Random::min()) / (Random::max() - Random::min());
-}
 
 std::vector<PlacedStage> keep_around_row(const std::vector<PlacedStage>& stages, double freed,
                                          Random& random) {
@@ -47,6 +41,7 @@ Placement improve_by_parts(const StageGraph& graph, const BundleMethod& bundle, 
   Random random;
   Placement best = placement;
   StageDiveLimits dives = limits.dives;
+  dives.noise = limits.noise;
   for (std::size_t round = 0; round < limits.rounds && !deadline.passed(); ++round) {
     const double freed = kFreed[random() % std::size(kFreed)];
     const std::vector<PlacedStage> kept =

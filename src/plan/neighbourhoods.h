@@ -12,7 +12,8 @@ struct PartLimits {
   std::size_t rounds = 200;
   // At first a placement may be slower than the best known by so many of a stage's mean times.
   double slower_at_first = 0.3;
-  StageDiveLimits dives = {.noise = 0.3};
+  double noise = 0.3;  // of dives into parts
+  StageDiveLimits dives = {};
 };
 
 // Large neighbourhood search (P. Shaw, "Using Constraint Programming and Local Search Methods to Solve

@@ -1,12 +1,12 @@
 #include "plan/stage_dive.h"
 
 #include "plan/best_prices.h"
+#include "plan/chance.h"
 #include "plan/stage_search.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <map>
-#include <random>
 #include <utility>
 #include <vector>
 
@@ -19,8 +19,6 @@ constexpr double kHopedFor = 1.1;       // times the bound, where nothing faster
 constexpr double kLeastShare = 1e-6;    // of what lies between bound and known
 constexpr std::size_t kInReserve = 10;  // times the stages that prices are found for
 constexpr std::size_t kMostLabels = 1'000'000;
-
-using Random = std::minstd_rand;
 
 class Dive {
  public:
@@ -78,17 +76,8 @@ class Dive {
       const double fast = bound.lower_bound() + share * (hoped_for - bound.lower_bound());
       promising = bound.without_hopeless(fast, most);
     }
-    if (promising) keep_planes_of(*promising);
+    if (promising) bundle_.keep_planes_of(promising->chosen());
     return promising;
-  }
-
-  void keep_planes_of(const StageGraph& graph) {
-    std::vector<bool> is_left(graph.listed()->size(), false);
-    for (const std::uint32_t index : graph.chosen()) is_left[index] = true;
-    bundle_.leave_out_unless([&](const TangentPlane& plane) {
-      return std::all_of(plane.stages.begin(), plane.stages.end(),
-                         [&](std::uint32_t index) { return is_left[index]; });
-    });
   }
 
   void search(const StageBound& bound) {
@@ -107,7 +96,8 @@ class Dive {
     }
     std::vector<std::pair<double, std::uint32_t>> order;
     order.reserve(mix.size());
-    for (const auto& [index, share] : mix) order.emplace_back(share * noise(), index);
+    for (const auto& [index, share] : mix)
+      order.emplace_back(share * (1 - limits_.noise * chance(random_)), index);
     std::stable_sort(order.begin(), order.end(),
                      [](const auto& a, const auto& b) { return a.first > b.first; });
     bool taken = false;
@@ -117,11 +107,6 @@ class Dive {
     }
     if (taken) leave_out_impossible();
     return taken;
-  }
-
-  double noise() {
-    return 1 -
-           limits_.noise * static_cast<double>(random_() - Random::min()) / (Random::max() - Random::min());
   }
 
   bool is_free(const StageGraph::Stage& stage) const {

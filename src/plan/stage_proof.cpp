@@ -113,12 +113,7 @@ class Proof {
     if (bound.lower_bound() >= known_) return std::nullopt;
     const StageGraph narrowed = *bound.without_hopeless(known_, kInfiniteStages);
     Node node{std::max(least, bound.lower_bound()), narrowed.chosen(), bundle};
-    std::vector<bool> is_left(listed_->size(), false);
-    for (const std::uint32_t index : node.stages) is_left[index] = true;
-    node.bundle.leave_out_unless([&](const TangentPlane& plane) {
-      return std::all_of(plane.stages.begin(), plane.stages.end(),
-                         [&](std::uint32_t index) { return is_left[index]; });
-    });
+    node.bundle.keep_planes_of(node.stages);
     return node;
   }
 

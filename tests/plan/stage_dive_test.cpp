@@ -19,10 +19,6 @@ constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 Deadline soon() { return Deadline(std::chrono::minutes(1)); }
 
-BundleMethod free_memory(const StageCosts& costs) {
-  return BundleMethod(std::vector<double>(MemoryPrices(costs).size(), 0));
-}
-
 std::optional<Placement> slowest_placement(const PlacementProblem& problem) {
   std::optional<Placement> slowest;
   for_every_placement(problem, [&](const Placement& placement) {
@@ -49,11 +45,9 @@ TEST(StageDive, FindsPlacementsThatFit) {
     const PlacementProblem problem =
         random_problem(random, {.max_devices = 4, .max_pieces = 7, .tightness = 0.7});
     const std::optional<double> best = brute_force(problem);
-    const StageCosts costs(problem);
-    const StageGraph everything(costs);
-    const StageGraph graph = list_all(everything);
+    const ListedStages listed(problem);
     const StageDive found =
-        dive(graph, free_memory(costs), kInfinite, {.width = 1, .most_stages = 10}, soon());
+        dive(listed.graph, listed.bundle, kInfinite, {.width = 1, .most_stages = 10}, soon());
     if (!best) {
       EXPECT_FALSE(found.placement) << "case " << i;
       continue;
@@ -65,7 +59,7 @@ TEST(StageDive, FindsPlacementsThatFit) {
       EXPECT_GE(found.placement->latency, *best * (1 - 1e-9)) << "case " << i;
       if (found.placement->latency <= *best * (1 + 1e-9)) ++found_best;
     }
-    EXPECT_FALSE(dive(graph, free_memory(costs), *best * (1 - 1e-9), {}, soon()).placement) << "case " << i;
+    EXPECT_FALSE(dive(listed.graph, listed.bundle, *best * (1 - 1e-9), {}, soon()).placement) << "case " << i;
   }
   EXPECT_GT(found_any, possible * 3 / 4);
   EXPECT_GT(found_best, possible / 2);
@@ -79,15 +73,15 @@ TEST(StageDive, KeepsTheStagesItIsToldTo) {
         random_problem(random, {.max_devices = 4, .max_pieces = 7, .tightness = 0.7});
     const std::optional<Placement> slowest = slowest_placement(problem);
     if (!slowest || slowest->stages.size() < 3) continue;
-    const StageCosts costs(problem);
-    const StageGraph everything(costs);
+    const ListedStages listed(problem);
     const std::vector<PlacedStage> kept = {slowest->stages.front(), slowest->stages.back()};
     const StageDive faster =
-        dive(list_all(everything), free_memory(costs), slowest->latency * (1 - 1e-9), {}, soon(), kept);
+        dive(listed.graph, listed.bundle, slowest->latency * (1 - 1e-9), {}, soon(), kept);
     if (!faster.placement) continue;
     ++found;
     EXPECT_TRUE(is_feasible(problem, *faster.placement)) << "case " << i;
-    for (const PlacedStage& stage : kept) EXPECT_TRUE(has(*faster.placement, stage, costs)) << "case " << i;
+    for (const PlacedStage& stage : kept)
+      EXPECT_TRUE(has(*faster.placement, stage, listed.costs)) << "case " << i;
   }
   EXPECT_GT(found, 50);
 }
@@ -101,14 +95,12 @@ TEST(StageDive, GetsFartherThanANarrowSearch) {
     const PlacementProblem problem = random_problem(
         random,
         {.max_devices = 8, .max_pieces = 60, .tightness = 0.25, .least_devices = 8, .least_pieces = 60});
-    const StageCosts costs(problem);
-    const StageGraph everything(costs);
-    const StageGraph graph = list_all(everything);
-    BundleMethod bundle = free_memory(costs);
-    StageBound bound(graph);
+    const ListedStages listed(problem);
+    BundleMethod bundle = listed.bundle;
+    StageBound bound(listed.graph);
     raise_prices(bound, bundle, {40, 0.0003, kInfinite}, soon());
     const StageSearchResult narrow = search_stages(bound, {2, 100'000}, soon());
-    const StageDive deep = dive(graph, bundle, kInfinite, {.width = 2}, soon());
+    const StageDive deep = dive(listed.graph, bundle, kInfinite, {.width = 2}, soon());
     if (!deep.placement) continue;
     ++compared;
     EXPECT_TRUE(is_feasible(problem, *deep.placement)) << "case " << i;
@@ -121,10 +113,8 @@ TEST(StageDive, GivesUpWithoutTime) {
   std::mt19937 random(43);
   const PlacementProblem problem =
       random_problem(random, {.tightness = 2, .least_devices = 4, .least_pieces = 6});
-  const StageCosts costs(problem);
-  const StageGraph everything(costs);
-  const StageDive none =
-      dive(list_all(everything), free_memory(costs), kInfinite, {}, Deadline(Clock::duration::zero()));
+  const ListedStages listed(problem);
+  const StageDive none = dive(listed.graph, listed.bundle, kInfinite, {}, Deadline(Clock::duration::zero()));
   EXPECT_FALSE(none.placement);
 }
 
@@ -136,10 +126,8 @@ TEST(Neighbourhoods, KeepWhatFitsAndOnlyMakeItFaster) {
         random_problem(random, {.max_devices = 4, .max_pieces = 7, .tightness = 0.6});
     const std::optional<Placement> slowest = slowest_placement(problem);
     if (!slowest) continue;
-    const StageCosts costs(problem);
-    const StageGraph everything(costs);
-    const Placement better =
-        improve_by_parts(list_all(everything), free_memory(costs), *slowest, {.rounds = 20}, soon());
+    const ListedStages listed(problem);
+    const Placement better = improve_by_parts(listed.graph, listed.bundle, *slowest, {.rounds = 20}, soon());
     EXPECT_TRUE(is_feasible(problem, better)) << "case " << i;
     EXPECT_LE(better.latency, slowest->latency);
     EXPECT_GE(better.latency, *brute_force(problem) - 1e-9);

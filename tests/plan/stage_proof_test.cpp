@@ -21,12 +21,10 @@ TEST_P(StageProofOf, FindsTheBestAndProvesIt) {
     const PlacementProblem problem =
         random_problem(random, {.max_devices = 4, .max_pieces = 7, .tightness = 0.7});
     const std::optional<double> best = brute_force(problem);
-    const StageCosts costs(problem);
-    const StageGraph everything(costs);
-    const StageGraph graph = list_all(everything);
-    const BundleMethod bundle(std::vector<double>(MemoryPrices(costs).size(), 0));
+    const ListedStages listed(problem);
     const Deadline soon(std::chrono::minutes(1));
-    const StageProof proof = prove_best(graph, bundle, std::numeric_limits<double>::infinity(), limits, soon);
+    const StageProof proof =
+        prove_best(listed.graph, listed.bundle, std::numeric_limits<double>::infinity(), limits, soon);
     EXPECT_TRUE(proof.complete) << "case " << i;
     ASSERT_EQ(proof.placement.has_value(), best.has_value()) << "case " << i;
     if (!best) continue;
@@ -34,9 +32,9 @@ TEST_P(StageProofOf, FindsTheBestAndProvesIt) {
     EXPECT_NEAR(proof.placement->latency, *best, 1e-9) << "case " << i;
     EXPECT_TRUE(is_feasible(problem, *proof.placement)) << "case " << i;
     // Nothing is faster than the best, and something is faster than a bit more than it.
-    const StageProof none = prove_best(graph, bundle, *best * (1 - 1e-9), limits, soon);
+    const StageProof none = prove_best(listed.graph, listed.bundle, *best * (1 - 1e-9), limits, soon);
     EXPECT_TRUE(none.complete && !none.placement) << "case " << i;
-    const StageProof again = prove_best(graph, bundle, *best * (1 + 1e-6), limits, soon);
+    const StageProof again = prove_best(listed.graph, listed.bundle, *best * (1 + 1e-6), limits, soon);
     ASSERT_TRUE(again.placement) << "case " << i;
     EXPECT_NEAR(again.placement->latency, *best, 1e-9) << "case " << i;
   }
@@ -53,11 +51,9 @@ TEST(StageProof, BoundsWhatItHasNoTimeFor) {
         random_problem(random, {.max_devices = 4, .max_pieces = 7, .tightness = 0.7});
     const std::optional<double> best = brute_force(problem);
     if (!best) continue;
-    const StageCosts costs(problem);
-    const StageGraph everything(costs);
-    const StageGraph graph = list_all(everything);
-    const BundleMethod bundle(std::vector<double>(MemoryPrices(costs).size(), 0));
-    const StageProof proof = prove_best(graph, bundle, *best * 2, {}, Deadline(Clock::duration::zero()));
+    const ListedStages listed(problem);
+    const StageProof proof =
+        prove_best(listed.graph, listed.bundle, *best * 2, {}, Deadline(Clock::duration::zero()));
     EXPECT_LE(proof.lower_bound, *best * (1 + 1e-9)) << "case " << i;
   }
 }

@@ -22,8 +22,8 @@ import keras, numpy
 keras.utils.set_random_seed(3)
 layers = keras.layers
 picture = keras.Input((64, 64, 4), name="picture")
-x = layers.Conv2D(48, 3, activation="relu", name="first")(picture)
-x = layers.Conv2D(64, 5, activation="relu", name="second")(x)
+x = layers.Conv2D(64, 3, activation="relu", name="first")(picture)
+x = layers.Conv2D(128, 5, activation="relu", name="second")(x)
 x = layers.GlobalAveragePooling2D(name="mean")(x)
 x = layers.Dense(4, activation="softmax", name="scores")(x)
 model = keras.Model(picture, x, name="wide")

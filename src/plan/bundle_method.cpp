@@ -1,5 +1,8 @@
 #include "plan/bundle_method.h"
 
+#include "plan/bundle_step.h"
+#include "plan/dot_product.h"
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -9,30 +12,14 @@ namespace lamina {
 namespace {
 
 constexpr std::size_t kMostPlanes = 150;
-constexpr double kMostWork = 1e7;  // multiplications for one step
-constexpr double kEnough = 0.1;    // of the promise, to move the centre
-constexpr double kGood = 0.5;      // of the promise, to go farther
+constexpr double kEnough = 0.1;  // of the promise, to move the centre
+constexpr double kGood = 0.5;    // of the promise, to go farther
 constexpr double kFarther = 2;
 constexpr double kNearer = 0.7;
 constexpr int kPatience = 3;        // steps in vain until they get shorter
 constexpr double kShareLeft = 0.1;  // of the promise, in which weights may still be wrong
 constexpr double kSmallest = 1e-9;  // of the value, which counts as nothing
 constexpr double kNoWeight = 1e-9;
-
-// Eight sums side by side, which the compiler may do at once.
-double dot(const double* a, const double* b, std::size_t count) {
-  double sums[8] = {};
-  std::size_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    for (std::size_t lane = 0; lane < 8; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-  }
-  for (; i < count; ++i) sums[0] += a[i] * b[i];
-  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-}
-
-double dot(const std::vector<double>& a, const std::vector<double>& b) {
-  return dot(a.data(), b.data(), a.size());
-}
 
 }  // namespace
 
@@ -75,56 +62,26 @@ void BundleMethod::begin(double value, TangentPlane plane) {
   }
 }
 
-// The dual of "promise less penalty" over weights of planes, by moving weight from the plane that promises
-// most to the one that promises least (pairwise Frank-Wolfe): the step goes to the weighted slope.
 std::vector<double> BundleMethod::next() {
   const std::vector<std::size_t> active = may_rise();
-  const std::size_t dimensions = active.size();
   std::vector<double> centre;
-  centre.reserve(dimensions);
+  centre.reserve(active.size());
   for (const std::size_t i : active) centre.push_back(centre_[i]);
-  std::vector<double> slopes;  // a row a plane
-  std::vector<double> slope(dimensions, 0);
+  BundleStep step(std::move(centre), step_);
+  std::vector<double> slope(active.size());
   for (const Weighted& weighted : planes_) {
-    for (const std::size_t i : active) slopes.push_back(weighted.plane->slope[i]);
-    const double* const row = slopes.data() + slopes.size() - dimensions;
-    for (std::size_t i = 0; i < dimensions; ++i) slope[i] += weighted.weight * row[i];
+    for (std::size_t i = 0; i < active.size(); ++i) slope[i] = weighted.plane->slope[active[i]];
+    step.add_plane(weighted.at_centre, slope, weighted.weight);
   }
-  std::vector<double> move(dimensions);
-  const auto work = static_cast<double>(planes_.size() * dimensions);
-  const auto rounds = static_cast<int>(std::clamp(kMostWork / work, 20.0, 1000.0));
-  for (int round = 0;; ++round) {
-    for (std::size_t i = 0; i < dimensions; ++i)
-      move[i] = std::max(0.0, centre[i] + step_ * slope[i]) - centre[i];
-    std::size_t least = planes_.size();
-    std::size_t most = planes_.size();
-    double lowest = 0;
-    double highest = 0;
-    for (std::size_t p = 0; p < planes_.size(); ++p) {
-      const double value =
-          planes_[p].at_centre + dot(slopes.data() + p * dimensions, move.data(), dimensions);
-      if (least == planes_.size() || value < lowest) least = p, lowest = value;
-      if (planes_[p].weight > 0 && (most == planes_.size() || value > highest)) most = p, highest = value;
-    }
-    promised_ = std::max(0.0, lowest - value_);
-    const double wrong = highest - lowest;
-    if (round == rounds || wrong <= std::max(kSmallest * std::abs(value_), kShareLeft * promised_)) break;
-    const double* const to = slopes.data() + least * dimensions;
-    const double* const from = slopes.data() + most * dimensions;
-    double curvature = 0;
-    for (std::size_t i = 0; i < dimensions; ++i) {
-      const double difference = centre[i] + move[i] > 0 ? to[i] - from[i] : 0;
-      curvature += difference * difference;
-    }
-    double& giving = planes_[most].weight;
-    const double moved = curvature > 0 ? std::min(giving, wrong / (curvature * step_)) : giving;
-    giving = moved == giving ? 0 : giving - moved;
-    planes_[least].weight += moved;
-    for (std::size_t i = 0; i < dimensions; ++i) slope[i] += moved * (to[i] - from[i]);
+  step.solve(value_, kShareLeft, kSmallest * std::abs(value_));
+  promised_ = step.promised();
+  for (std::size_t p = 0; p < planes_.size(); ++p) {
+    planes_[p].weight = step.weights()[p];
+    planes_[p].idle = planes_[p].weight > kNoWeight ? 0 : planes_[p].idle + 1;
   }
-  for (Weighted& weighted : planes_) weighted.idle = weighted.weight > kNoWeight ? 0 : weighted.idle + 1;
+  const std::vector<double> moves = step.moves();
   std::vector<double> prices = centre_;
-  for (std::size_t i = 0; i < dimensions; ++i) prices[active[i]] += move[i];
+  for (std::size_t i = 0; i < active.size(); ++i) prices[active[i]] += moves[i];
   return prices;
 }
 

@@ -6,8 +6,23 @@
 namespace lamina {
 
 namespace {
+
 constexpr double kAHairLess = 1 - 1e-12;  // so that rounding never makes a share larger
+
+}  // namespace
+
+constexpr MemoryPrices::Steps MemoryPrices::make_steps() {
+  Steps steps{};
+  for (std::size_t u = 2; u <= kMeasures; ++u) {
+    for (std::size_t share = 1; share < kShares; ++share) {
+      const std::size_t taken = (u * share + kShares - 1) / kShares - 1;
+      steps[u - 1][share] = static_cast<double>(taken) / static_cast<double>(u - 1);
+    }
+  }
+  return steps;
 }
+
+constinit const MemoryPrices::Steps MemoryPrices::kSteps = make_steps();
 
 MemoryPrices::MemoryPrices(const StageCosts& costs)
     : measures_(costs.kinds() < kManyKinds ? kMeasures : kMeasuresOfManyKinds),
@@ -21,13 +36,6 @@ MemoryPrices::MemoryPrices(const StageCosts& costs)
   }
 }
 
-// Measure m counts in steps of budget / (m + 1).
-double MemoryPrices::steps_of(std::size_t measure, std::size_t share) {
-  const std::size_t u = measure + 1;
-  const std::size_t steps = share == 0 ? 0 : (u * share + kShares - 1) / kShares - 1;
-  return static_cast<double>(steps) / static_cast<double>(u - 1);
-}
-
 void MemoryPrices::set(std::vector<double> prices) {
   prices_ = std::move(prices);
   of_everything_ = 0;
@@ -35,12 +43,13 @@ void MemoryPrices::set(std::vector<double> prices) {
   for (std::size_t kind = 0; kind < machines_.size(); ++kind) {
     const double* const price = &prices_[kind * measures_];
     a_byte_[kind] = price[0] / budget_[kind];
+    double* const steps = &steps_[kind * kShares];
     for (std::size_t measure = 0; measure < measures_; ++measure) {
       if (price[measure] == 0) continue;
       of_everything_ += price[measure] * machines_[kind];
       if (measure == 0) continue;
       for (std::size_t share = 0; share < kShares; ++share)
-        steps_[kind * kShares + share] += price[measure] * steps_of(measure, share);
+        steps[share] += price[measure] * kSteps[measure][share];
     }
   }
 }
@@ -55,7 +64,7 @@ void MemoryPrices::take(std::vector<double>& taken, std::size_t kind, std::uint6
   taken[kind * measures_] += static_cast<double>(bytes) / budget_[kind];
   const std::size_t part = share(kind, bytes);
   for (std::size_t measure = 1; measure < measures_; ++measure)
-    taken[kind * measures_ + measure] += steps_of(measure, part);
+    taken[kind * measures_ + measure] += kSteps[measure][part];
 }
 
 }  // namespace lamina

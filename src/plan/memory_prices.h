@@ -3,6 +3,7 @@
 
 #include "plan/stage_costs.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -52,7 +53,10 @@ class MemoryPrices {
     const auto share = static_cast<std::size_t>(static_cast<double>(bytes) * shares_a_byte_[kind]);
     return share < kShares ? share : kShares - 1;
   }
-  static double steps_of(std::size_t measure, std::size_t share);
+  using Steps = std::array<std::array<double, kShares>, kMeasures>;
+  // By measure and share: measure m counts in steps of budget / (m + 1).
+  static constexpr Steps make_steps();
+  static const Steps kSteps;
 
   std::size_t measures_;
   std::vector<double> machines_;       // by kind

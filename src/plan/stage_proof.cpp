@@ -38,7 +38,8 @@ class Proof {
 
   StageProof run(Node root) {
     push(std::move(root));
-    while (!nodes_.empty() && !deadline_.passed() && waiting_ <= kMostWaitingStages) {
+    for (std::size_t part = 0; part < limits_.most_parts && !nodes_.empty(); ++part) {
+      if (deadline_.passed() || waiting_ > kMostWaitingStages) break;
       Node node = pop();
       if (node.bound >= known_) break;  // and so are all others
       settle(std::move(node));

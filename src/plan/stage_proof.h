@@ -6,6 +6,7 @@
 #include "plan/stage_graph.h"
 
 #include <cstddef>
+#include <limits>
 #include <optional>
 
 namespace lamina {
@@ -18,8 +19,9 @@ struct StageProof {
 };
 
 struct StageProofLimits {
-  std::size_t small_graph = 500;     // stages, of graphs that are searched before they are split
+  std::size_t small_graph = 200;     // stages, of graphs that are searched before they are split
   std::size_t max_labels = 100'000;  // of a search where nothing is left to be split
+  std::size_t most_parts = std::numeric_limits<std::size_t>::max();  // that are looked at
 };
 
 // Branch and bound: of a graph's placements, some have a certain piece on a certain kind of machine and the

@@ -20,6 +20,12 @@ constexpr double kLeastShare = 1e-6;    // of what lies between bound and known
 constexpr std::size_t kInReserve = 10;  // times the stages that prices are found for
 constexpr std::size_t kMostLabels = 1'000'000;
 
+struct Machine {
+  std::uint64_t free = 0;  // memory
+  std::size_t device = 0;
+  auto operator<=>(const Machine&) const = default;
+};
+
 class Dive {
  public:
   Dive(const StageGraph& graph, BundleMethod bundle, double known, const StageDiveLimits& limits,
@@ -32,8 +38,11 @@ class Dive {
         deadline_(deadline),
         placed_(costs_.pieces(), false),
         taken_(costs_.pieces(), StageGraph::kUnlisted) {
-    for (std::size_t kind = 0; kind < costs_.kinds(); ++kind)
-      free_.emplace_back(costs_.members(kind).size(), costs_.budget(kind));
+    for (std::size_t kind = 0; kind < costs_.kinds(); ++kind) {
+      free_.emplace_back();
+      for (const std::size_t device : costs_.members(kind))
+        free_.back().push_back({costs_.budget(kind), device});
+    }
   }
 
   // Takes those that the graph has.
@@ -44,7 +53,12 @@ class Dive {
       const StageGraph::Stage& stage = (*left_.listed())[index];
       const auto same = by_cut.find(stage.first);
       if (same == by_cut.end() || same->second->end_piece != stage.end) continue;
-      if (costs_.kind_of(same->second->replicas.front().device) == stage.kind) take(index);
+      const std::size_t device = same->second->replicas.front().device;
+      if (costs_.kind_of(device) != stage.kind) continue;
+      std::vector<Machine>& free = free_[stage.kind];
+      const auto machine =
+          std::find_if(free.begin(), free.end(), [&](const Machine& one) { return one.device == device; });
+      if (stage.bytes <= machine->free) put(index, *machine);
     }
     leave_out_impossible();
   }
@@ -81,7 +95,7 @@ class Dive {
   }
 
   void search(const StageBound& bound) {
-    StageSearchResult found = search_stages(bound, {limits_.width, kMostLabels, known_}, deadline_);
+    StageSearchResult found = search_stages(bound, {limits_.width, kMostLabels, known_}, deadline_, fixed_);
     result_.labels += found.labels;
     if (!found.placement) return;
     known_ = found.placement->latency;
@@ -117,21 +131,28 @@ class Dive {
   // On the machine of the kind that it fills best.
   bool take(std::uint32_t index) {
     const StageGraph::Stage& stage = (*left_.listed())[index];
-    std::vector<std::uint64_t>& free = free_[stage.kind];
-    const auto machine = std::lower_bound(free.begin(), free.end(), stage.bytes);
+    std::vector<Machine>& free = free_[stage.kind];
+    const auto machine =
+        std::find_if(free.begin(), free.end(), [&](const Machine& one) { return stage.bytes <= one.free; });
     if (machine == free.end()) return false;
-    *machine -= stage.bytes;
-    std::sort(free.begin(), free.end());
+    put(index, *machine);
+    return true;
+  }
+
+  void put(std::uint32_t index, Machine& machine) {
+    const StageGraph::Stage& stage = (*left_.listed())[index];
+    machine.free -= stage.bytes;
+    fixed_[stage.first] = {stage.end, machine.device, stage.bytes};
+    std::sort(free_[stage.kind].begin(), free_[stage.kind].end());
     std::fill(placed_.begin() + stage.first, placed_.begin() + stage.end, true);
     taken_[stage.first] = index;
-    return true;
   }
 
   void leave_out_impossible() {
     std::vector<std::uint32_t> chosen;
     for (const std::uint32_t index : left_.chosen()) {
       const StageGraph::Stage& stage = (*left_.listed())[index];
-      if (is_taken(index) || (is_free(stage) && stage.bytes <= free_[stage.kind].back()))
+      if (is_taken(index) || (is_free(stage) && stage.bytes <= free_[stage.kind].back().free))
         chosen.push_back(index);
     }
     left_ = StageGraph(costs_, left_.listed(), std::move(chosen));
@@ -147,8 +168,9 @@ class Dive {
   const Deadline& deadline_;
   double share_ = 1;          // of what lies between bound and known, within which stages are promising
   std::vector<bool> placed_;  // by piece
-  std::vector<std::uint32_t> taken_;              // by cut: the stage taken that begins there
-  std::vector<std::vector<std::uint64_t>> free_;  // memory, by kind, of each machine, the fullest first
+  std::vector<std::uint32_t> taken_;        // by cut: the stage taken that begins there
+  FixedStages fixed_;                       // the same on their machines
+  std::vector<std::vector<Machine>> free_;  // by kind, the fullest first
   Random random_{limits_.seed};
   StageDive result_;
 };

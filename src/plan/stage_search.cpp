@@ -19,7 +19,8 @@ constexpr std::size_t kMostWaiting = 20;
 constexpr std::size_t kMostRivals = 500;
 
 // A slot is a machine's place among those of its kind, which are ordered by the memory they hold: the machine
-// in a slot changes when one overtakes another.
+// in a slot changes when one overtakes another. Fixed stages of a kind are in a slot of their own, beyond
+// those of machines; what they hold counts from the beginning.
 
 // A partial placement one stage longer than its parent, as long as its cut was not reached.
 struct Candidate {
@@ -47,31 +48,41 @@ struct Label {
 
 class Search {
  public:
-  Search(const StageBound& bound, const StageSearchLimits& limits, const Deadline& deadline)
+  Search(const StageBound& bound, const StageSearchLimits& limits, const Deadline& deadline,
+         const FixedStages& fixed)
       : costs_(bound.graph().costs()),
         bound_(bound),
         limits_(limits),
         deadline_(deadline),
+        fixed_(fixed),
         fastest_(limits.faster_than) {
+    std::map<std::size_t, std::uint64_t> held;  // by device
+    for (const auto& [cut, stage] : fixed) held[stage.device] += stage.bytes;
     std::size_t required = 0;
     for (std::size_t kind = 0; kind < costs_.kinds(); ++kind) {
       first_slot_.push_back(kind_of_.size());
-      for (const std::size_t device : costs_.members(kind)) {
+      std::vector<std::size_t> devices = costs_.members(kind);
+      std::stable_sort(devices.begin(), devices.end(),
+                       [&](std::size_t a, std::size_t b) { return held[a] < held[b]; });
+      for (const std::size_t device : devices) {
         kind_of_.push_back(kind);
+        device_in_.push_back(device);
+        held_at_first_.push_back(held[device]);
         required_.push_back(costs_.problem().devices[device].required ? std::uint64_t{1} << required++ % 64
                                                                       : 0);
+        if (held[device] > 0) required_at_first_ |= required_.back();
       }
     }
     if (required > 63)
       fail(ErrorCode::unsupported, "{} devices that have to be used, expected at most 63", required);
     all_required_ = (std::uint64_t{1} << required) - 1;
     slots_ = kind_of_.size();
+    for (std::size_t kind = 0; kind < costs_.kinds(); ++kind) kind_of_.push_back(kind);
     candidates_.resize(costs_.pieces() + 1);
   }
 
   StageSearchResult run() {
-    const std::vector<std::uint64_t> nothing(slots_, 0);
-    extend(kNone, nothing.data());
+    extend(kNone, held_at_first_.data());
     for (std::size_t cut = 1; cut <= costs_.pieces() && !over_; ++cut) settle(cut);
     StageSearchResult result;
     if (last_ != kNone) result.placement = placement_of(last_);
@@ -91,24 +102,33 @@ class Search {
   void extend(std::uint32_t label, const std::uint64_t* held) {
     const std::size_t cut = label == kNone ? 0 : labels_[label].cut;
     const double priced = label == kNone ? -bound_.prices().of_everything() : labels_[label].priced;
+    if (const auto fixed = fixed_.find(cut); fixed != fixed_.end()) {
+      const std::size_t kind = costs_.kind_of(fixed->second.device);
+      extend_by(label, slots_ + kind, priced, costs_.budget(kind));
+      return;
+    }
     for (std::size_t slot = 0; slot < slots_; ++slot) {
-      const std::size_t kind = kind_of_[slot];
       if (label != kNone && slot == labels_[label].slot) continue;
       if (same_as_one_before(label, slot, held)) continue;
-      const double latency =
-          label == kNone ? costs_.way_in(kind)
-                         : labels_[label].latency + costs_.ways_to(cut, kind)[kind_of_[labels_[label].slot]];
-      if (!(latency + priced + bound_.entering(cut, kind) < fastest_)) continue;
-      bound_.graph().for_each_stage(
-          cut, kind, costs_.budget(kind) - held[slot],
-          [&](std::size_t end, double seconds, std::uint64_t bytes, std::uint32_t) {
-            const double so_far = latency + seconds;
-            const double priced_so_far = priced + bound_.prices().of(kind, bytes);
-            const double least = so_far + std::max(0.0, priced_so_far + bound_.leaving(end, kind));
-            if (!(least < fastest_)) return;
-            wait(end, {least, so_far, priced_so_far, bytes, label, static_cast<std::uint32_t>(slot)});
-          });
+      extend_by(label, slot, priced, costs_.budget(kind_of_[slot]) - held[slot]);
     }
+  }
+
+  void extend_by(std::uint32_t label, std::size_t slot, double priced, std::uint64_t room) {
+    const std::size_t cut = label == kNone ? 0 : labels_[label].cut;
+    const std::size_t kind = kind_of_[slot];
+    const double latency =
+        label == kNone ? costs_.way_in(kind)
+                       : labels_[label].latency + costs_.ways_to(cut, kind)[kind_of_[labels_[label].slot]];
+    if (!(latency + priced + bound_.entering(cut, kind) < fastest_)) return;
+    bound_.graph().for_each_stage(
+        cut, kind, room, [&](std::size_t end, double seconds, std::uint64_t bytes, std::uint32_t) {
+          const double so_far = latency + seconds;
+          const double priced_so_far = priced + bound_.prices().of(kind, bytes);
+          const double least = so_far + std::max(0.0, priced_so_far + bound_.leaving(end, kind));
+          if (!(least < fastest_)) return;
+          wait(end, {least, so_far, priced_so_far, bytes, label, static_cast<std::uint32_t>(slot)});
+        });
   }
 
   // Machines of a kind that hold as much are one choice; the one that the label stands on is none.
@@ -143,7 +163,7 @@ class Search {
     std::sort(here.begin(), here.end(), [](const Candidate& a, const Candidate& b) {
       return std::tie(a.latency, a.slot, a.parent) < std::tie(b.latency, b.slot, b.parent);
     });
-    std::vector<std::vector<std::uint32_t>> front(slots_);  // by slot, fastest first
+    std::vector<std::vector<std::uint32_t>> front(kind_of_.size());  // by slot, fastest first
     for (const Candidate& candidate : here) {
       if (!(candidate.bound < fastest_)) continue;
       if (over()) return;
@@ -177,10 +197,14 @@ class Search {
     label.parent = candidate.parent;
     label.cut = static_cast<std::uint32_t>(cut);
     label.taken = candidate.slot;
-    held_.resize(held_.size() + slots_, 0);
-    if (candidate.parent != kNone) {
-      std::copy_n(row(candidate.parent), slots_, &held_[id * slots_]);
-      label.required = labels_[candidate.parent].required;
+    label.slot = candidate.slot;
+    held_.resize(held_.size() + slots_);
+    const bool is_first = candidate.parent == kNone;
+    std::copy_n(is_first ? held_at_first_.data() : row(candidate.parent), slots_, &held_[id * slots_]);
+    label.required = is_first ? required_at_first_ : labels_[candidate.parent].required;
+    if (candidate.slot >= slots_) {
+      labels_.push_back(label);
+      return id;
     }
     label.required |= required_[candidate.slot];
     std::uint64_t* const held = &held_[id * slots_];
@@ -214,12 +238,14 @@ class Search {
   Placement placement_of(std::uint32_t last) const {
     std::vector<std::uint32_t> way;
     for (std::uint32_t label = last; label != kNone; label = labels_[label].parent) way.push_back(label);
-    std::vector<std::size_t> device_in;  // by slot, as it is on the way
-    for (std::size_t kind = 0; kind < costs_.kinds(); ++kind)
-      device_in.insert(device_in.end(), costs_.members(kind).begin(), costs_.members(kind).end());
+    std::vector<std::size_t> device_in = device_in_;  // as it is on the way
     std::vector<std::size_t> device_of;
     for (auto label = way.rbegin(); label != way.rend(); ++label) {
       const Label& stage = labels_[*label];
+      if (stage.taken >= slots_) {
+        device_of.resize(stage.cut, fixed_.at(device_of.size()).device);
+        continue;
+      }
       device_of.resize(stage.cut, device_in[stage.taken]);
       std::rotate(device_in.begin() + stage.taken, device_in.begin() + stage.taken + 1,
                   device_in.begin() + stage.slot + 1);
@@ -231,10 +257,14 @@ class Search {
   const StageBound& bound_;
   const StageSearchLimits& limits_;
   const Deadline& deadline_;
-  double fastest_;  // the latency to beat
-  std::size_t slots_ = 0;
-  std::vector<std::size_t> kind_of_;     // by slot
-  std::vector<std::size_t> first_slot_;  // by kind
+  const FixedStages& fixed_;
+  double fastest_;                            // the latency to beat
+  std::size_t slots_ = 0;                     // of machines
+  std::vector<std::size_t> kind_of_;          // by slot
+  std::vector<std::size_t> first_slot_;       // by kind
+  std::vector<std::size_t> device_in_;        // by slot, at first
+  std::vector<std::uint64_t> held_at_first_;  // by slot
+  std::uint64_t required_at_first_ = 0;
   std::vector<std::uint64_t> required_;  // by slot: its bit
   std::uint64_t all_required_ = 0;
   std::vector<std::vector<Candidate>> candidates_;  // by cut, a heap with the least promising on top
@@ -249,8 +279,8 @@ class Search {
 }  // namespace
 
 StageSearchResult search_stages(const StageBound& bound, const StageSearchLimits& limits,
-                                const Deadline& deadline) {
-  return Search(bound, limits, deadline).run();
+                                const Deadline& deadline, const FixedStages& fixed) {
+  return Search(bound, limits, deadline, fixed).run();
 }
 
 }  // namespace lamina

@@ -2,8 +2,12 @@
 
 #include "plan/random_problem.h"
 
+#include <algorithm>
 #include <chrono>
+#include <limits>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -42,6 +46,83 @@ TEST(StageSearch, IsExactWithAnyPricesAndFeasibleAtAnyWidth) {
     }
   }
   EXPECT_GT(missed, 50);
+}
+
+// Whether pieces of the stage are on its machine.
+bool keeps(const Placement& placement, std::size_t first, const FixedStage& stage) {
+  return std::any_of(placement.stages.begin(), placement.stages.end(), [&](const PlacedStage& placed) {
+    return placed.first_piece <= first && stage.end <= placed.end_piece &&
+           placed.replicas.front().device == stage.device;
+  });
+}
+
+bool has_all(const Placement& placement, const FixedStages& fixed) {
+  return std::all_of(fixed.begin(), fixed.end(), [&](const auto& one) {
+    return std::any_of(placement.stages.begin(), placement.stages.end(), [&](const PlacedStage& placed) {
+      return placed.first_piece == one.first && placed.end_piece == one.second.end &&
+             placed.replicas.front().device == one.second.device;
+    });
+  });
+}
+
+StageGraph without_overlaps(const StageCosts& costs, const FixedStages& fixed) {
+  std::vector<StageGraph::Stage> stages;
+  for (std::uint32_t cut = 0; cut < costs.pieces(); ++cut) {
+    for (std::uint32_t kind = 0; kind < costs.kinds(); ++kind) {
+      costs.for_each_stage(
+          cut, kind, costs.budget(kind), [&](std::size_t end, double seconds, std::uint64_t bytes) {
+            const bool fits = std::all_of(fixed.begin(), fixed.end(), [&](const auto& one) {
+              const bool is_it =
+                  one.first == cut && one.second.end == end && costs.kind_of(one.second.device) == kind;
+              return is_it || end <= one.first || one.second.end <= cut;
+            });
+            if (fits) stages.push_back({cut, static_cast<std::uint32_t>(end), kind, seconds, bytes});
+          });
+    }
+  }
+  return StageGraph::of(costs, std::move(stages));
+}
+
+// Some stages of a placement have their machine: of all that have them there a wide search finds the best.
+TEST(StageSearch, LeavesFixedStagesWhereTheyAre) {
+  std::mt19937 random(23);
+  int compared = 0;
+  int faster = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const PlacementProblem problem = random_problem(random, {.tightness = 0.8});
+    std::vector<Placement> all;
+    for_every_placement(problem, [&](const Placement& placement) {
+      if (placement.stages.size() > 1) all.push_back(placement);
+    });
+    if (all.empty()) continue;
+    const Placement& some = all[random() % all.size()];
+    FixedStages fixed;
+    for (const PlacedStage& stage : some.stages) {
+      const std::size_t device = stage.replicas.front().device;
+      if (random() % 2 == 0)
+        fixed[stage.first_piece] = {stage.end_piece, device,
+                                    stage_memory(problem, device, stage.first_piece, stage.end_piece)};
+    }
+    double best = std::numeric_limits<double>::infinity();
+    for (const Placement& placement : all) {
+      if (has_all(placement, fixed)) best = std::min(best, placement.latency);
+    }
+    const StageCosts costs(problem);
+    const StageGraph graph = without_overlaps(costs, fixed);
+    StageBound bound(graph);
+    bound.solve(std::vector<double>(bound.prices().size(), 0.1));
+    const StageSearchResult found = search_stages(bound, {100'000, 100'000}, soon(), fixed);
+    EXPECT_TRUE(found.complete);
+    ASSERT_TRUE(found.placement) << "case " << i;
+    EXPECT_TRUE(is_feasible(problem, *found.placement)) << "case " << i;
+    EXPECT_LE(found.placement->latency, best + 1e-9) << "case " << i;
+    for (const auto& [first, stage] : fixed)
+      EXPECT_TRUE(keeps(*found.placement, first, stage)) << "case " << i;
+    ++compared;
+    if (found.placement->latency < some.latency * (1 - 1e-9)) ++faster;
+  }
+  EXPECT_GT(compared, 300);
+  EXPECT_GT(faster, 50);
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ constexpr std::size_t kMostToPrice = 200'000;
 constexpr PartLimits kPartsOfMany = {
     .rounds = 1'000'000, .slower_at_first = 0, .dives = {.price_rounds = 20}};
 // Where a proof takes more than so many parts, time for a better placement pays.
-constexpr std::size_t kPartsOfEasyProof = 200;
+constexpr std::size_t kPartsOfEasyProof = 500;
 constexpr PartLimits kPartsBeforeHardProof = {.rounds = 800};
 
 class TightSearch {

@@ -56,8 +56,12 @@ class Search {
         deadline_(deadline),
         fixed_(fixed),
         fastest_(limits.faster_than) {
-    std::map<std::size_t, std::uint64_t> held;  // by device
-    for (const auto& [cut, stage] : fixed) held[stage.device] += stage.bytes;
+    std::vector<std::uint64_t> held(costs_.problem().devices.size(), 0);
+    std::vector<bool> is_used(held.size(), false);
+    for (const auto& [cut, stage] : fixed) {
+      held[stage.device] += stage.bytes;
+      is_used[stage.device] = true;
+    }
     std::size_t required = 0;
     for (std::size_t kind = 0; kind < costs_.kinds(); ++kind) {
       first_slot_.push_back(kind_of_.size());
@@ -70,7 +74,7 @@ class Search {
         held_at_first_.push_back(held[device]);
         required_.push_back(costs_.problem().devices[device].required ? std::uint64_t{1} << required++ % 64
                                                                       : 0);
-        if (held[device] > 0) required_at_first_ |= required_.back();
+        if (is_used[device]) required_at_first_ |= required_.back();
       }
     }
     if (required > 63)

@@ -89,7 +89,7 @@ TEST(StageSearch, LeavesFixedStagesWhereTheyAre) {
   int compared = 0;
   int faster = 0;
   for (int i = 0; i < 1000; ++i) {
-    const PlacementProblem problem = random_problem(random, {.tightness = 0.8});
+    PlacementProblem problem = random_problem(random, {.tightness = 0.8});
     std::vector<Placement> all;
     for_every_placement(problem, [&](const Placement& placement) {
       if (placement.stages.size() > 1) all.push_back(placement);
@@ -107,6 +107,7 @@ TEST(StageSearch, LeavesFixedStagesWhereTheyAre) {
     for (const Placement& placement : all) {
       if (has_all(placement, fixed)) best = std::min(best, placement.latency);
     }
+    if (!fixed.empty()) problem.devices[fixed.begin()->second.device].required = random() % 2 == 0;
     const StageCosts costs(problem);
     const StageGraph graph = without_overlaps(costs, fixed);
     StageBound bound(graph);

@@ -79,9 +79,8 @@ std::vector<double> BundleMethod::next() {
     planes_[p].weight = step.weights()[p];
     planes_[p].idle = planes_[p].weight > kNoWeight ? 0 : planes_[p].idle + 1;
   }
-  const std::vector<double> moves = step.moves();
   std::vector<double> prices = centre_;
-  for (std::size_t i = 0; i < active.size(); ++i) prices[active[i]] += moves[i];
+  for (std::size_t i = 0; i < active.size(); ++i) prices[active[i]] += step.moves()[i];
   return prices;
 }
 

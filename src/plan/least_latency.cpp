@@ -118,12 +118,10 @@ class TightSearch {
       if (!complete_) widen(narrowed, kWidest);
       if (complete_) return;
       improve(*graph, {}, Deadline(deadline_.left() / 3));
-      narrowed.solve(bundle_.prices());
       split(narrowed, kPartsOfEasyProof);
       if (complete_) return;
       improve(*graph, kPartsBeforeHardProof, Deadline(deadline_.left() / 2));
     }
-    narrowed.solve(bundle_.prices());
     split(narrowed, std::numeric_limits<std::size_t>::max());
   }
 
@@ -135,7 +133,8 @@ class TightSearch {
     if (best_) best_ = improve_by_parts(graph, bundle_, std::move(*best_), limits, deadline);
   }
 
-  void split(const StageBound& bound, std::size_t most_parts) {
+  void split(StageBound& bound, std::size_t most_parts) {
+    bound.solve(bundle_.prices());
     const std::optional<StageGraph> graph = bound.without_hopeless(known(), kMostToPrice);
     if (!graph) return;
     StageProof proof = prove_best(*graph, bundle_, known(),

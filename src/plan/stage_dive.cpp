@@ -142,7 +142,7 @@ class Dive {
   void put(std::uint32_t index, Machine& machine) {
     const StageGraph::Stage& stage = (*left_.listed())[index];
     machine.free -= stage.bytes;
-    fixed_[stage.first] = {stage.end, machine.device, stage.bytes};
+    fixed_[stage.first] = {machine.device, stage.bytes};
     std::sort(free_[stage.kind].begin(), free_[stage.kind].end());
     std::fill(placed_.begin() + stage.first, placed_.begin() + stage.end, true);
     taken_[stage.first] = index;

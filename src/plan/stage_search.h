@@ -29,7 +29,6 @@ struct StageSearchResult {
 // Stages that have their machine already, by the cut where they begin. They don't overlap and fit together;
 // the bound's graph has each of them, and none that overlaps one.
 struct FixedStage {
-  std::size_t end = 0;
   std::size_t device = 0;
   std::uint64_t bytes = 0;
 };

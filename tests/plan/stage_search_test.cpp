@@ -48,33 +48,35 @@ TEST(StageSearch, IsExactWithAnyPricesAndFeasibleAtAnyWidth) {
   EXPECT_GT(missed, 50);
 }
 
-// Whether pieces of the stage are on its machine.
-bool keeps(const Placement& placement, std::size_t first, const FixedStage& stage) {
+std::size_t device_of(const PlacedStage& stage) { return stage.replicas.front().device; }
+
+// Whether all pieces of the stage are in one stage on its machine.
+bool keeps(const Placement& placement, const PlacedStage& stage) {
   return std::any_of(placement.stages.begin(), placement.stages.end(), [&](const PlacedStage& placed) {
-    return placed.first_piece <= first && stage.end <= placed.end_piece &&
-           placed.replicas.front().device == stage.device;
+    return placed.first_piece <= stage.first_piece && stage.end_piece <= placed.end_piece &&
+           device_of(placed) == device_of(stage);
   });
 }
 
-bool has_all(const Placement& placement, const FixedStages& fixed) {
-  return std::all_of(fixed.begin(), fixed.end(), [&](const auto& one) {
+bool has_all(const Placement& placement, const std::vector<PlacedStage>& fixed) {
+  return std::all_of(fixed.begin(), fixed.end(), [&](const PlacedStage& stage) {
     return std::any_of(placement.stages.begin(), placement.stages.end(), [&](const PlacedStage& placed) {
-      return placed.first_piece == one.first && placed.end_piece == one.second.end &&
-             placed.replicas.front().device == one.second.device;
+      return placed.first_piece == stage.first_piece && placed.end_piece == stage.end_piece &&
+             device_of(placed) == device_of(stage);
     });
   });
 }
 
-StageGraph without_overlaps(const StageCosts& costs, const FixedStages& fixed) {
+StageGraph without_overlaps(const StageCosts& costs, const std::vector<PlacedStage>& fixed) {
   std::vector<StageGraph::Stage> stages;
   for (std::uint32_t cut = 0; cut < costs.pieces(); ++cut) {
     for (std::uint32_t kind = 0; kind < costs.kinds(); ++kind) {
       costs.for_each_stage(
           cut, kind, costs.budget(kind), [&](std::size_t end, double seconds, std::uint64_t bytes) {
-            const bool fits = std::all_of(fixed.begin(), fixed.end(), [&](const auto& one) {
-              const bool is_it =
-                  one.first == cut && one.second.end == end && costs.kind_of(one.second.device) == kind;
-              return is_it || end <= one.first || one.second.end <= cut;
+            const bool fits = std::all_of(fixed.begin(), fixed.end(), [&](const PlacedStage& stage) {
+              const bool is_it = stage.first_piece == cut && stage.end_piece == end &&
+                                 costs.kind_of(device_of(stage)) == kind;
+              return is_it || end <= stage.first_piece || stage.end_piece <= cut;
             });
             if (fits) stages.push_back({cut, static_cast<std::uint32_t>(end), kind, seconds, bytes});
           });
@@ -96,20 +98,21 @@ TEST(StageSearch, LeavesFixedStagesWhereTheyAre) {
     });
     if (all.empty()) continue;
     const Placement& some = all[random() % all.size()];
+    std::vector<PlacedStage> chosen;
     FixedStages fixed;
     for (const PlacedStage& stage : some.stages) {
-      const std::size_t device = stage.replicas.front().device;
-      if (random() % 2 == 0)
-        fixed[stage.first_piece] = {stage.end_piece, device,
-                                    stage_memory(problem, device, stage.first_piece, stage.end_piece)};
+      if (random() % 2 != 0) continue;
+      chosen.push_back(stage);
+      fixed[stage.first_piece] = {
+          device_of(stage), stage_memory(problem, device_of(stage), stage.first_piece, stage.end_piece)};
     }
     double best = std::numeric_limits<double>::infinity();
     for (const Placement& placement : all) {
-      if (has_all(placement, fixed)) best = std::min(best, placement.latency);
+      if (has_all(placement, chosen)) best = std::min(best, placement.latency);
     }
-    if (!fixed.empty()) problem.devices[fixed.begin()->second.device].required = random() % 2 == 0;
+    if (!chosen.empty()) problem.devices[device_of(chosen.front())].required = random() % 2 == 0;
     const StageCosts costs(problem);
-    const StageGraph graph = without_overlaps(costs, fixed);
+    const StageGraph graph = without_overlaps(costs, chosen);
     StageBound bound(graph);
     bound.solve(std::vector<double>(bound.prices().size(), 0.1));
     const StageSearchResult found = search_stages(bound, {100'000, 100'000}, soon(), fixed);
@@ -117,8 +120,7 @@ TEST(StageSearch, LeavesFixedStagesWhereTheyAre) {
     ASSERT_TRUE(found.placement) << "case " << i;
     EXPECT_TRUE(is_feasible(problem, *found.placement)) << "case " << i;
     EXPECT_LE(found.placement->latency, best + 1e-9) << "case " << i;
-    for (const auto& [first, stage] : fixed)
-      EXPECT_TRUE(keeps(*found.placement, first, stage)) << "case " << i;
+    for (const PlacedStage& stage : chosen) EXPECT_TRUE(keeps(*found.placement, stage)) << "case " << i;
     ++compared;
     if (found.placement->latency < some.latency * (1 - 1e-9)) ++faster;
   }

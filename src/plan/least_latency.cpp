@@ -32,9 +32,6 @@ constexpr std::size_t kMostToPrice = 200'000;
 // As many parts as there is time for.
 constexpr PartLimits kPartsOfMany = {
     .rounds = 1'000'000, .slower_at_first = 0, .dives = {.price_rounds = 20}};
-// Where a proof takes more than so many parts, time for a better placement pays.
-constexpr std::size_t kPartsOfEasyProof = 500;
-constexpr PartLimits kPartsBeforeHardProof = {.rounds = 800};
 
 class TightSearch {
  public:
@@ -118,11 +115,8 @@ class TightSearch {
       if (!complete_) widen(narrowed, kWidest);
       if (complete_) return;
       improve(*graph, {}, Deadline(deadline_.left() / 3));
-      split(narrowed, kPartsOfEasyProof);
-      if (complete_) return;
-      improve(*graph, kPartsBeforeHardProof, Deadline(deadline_.left() / 2));
     }
-    split(narrowed, std::numeric_limits<std::size_t>::max());
+    split(narrowed);
   }
 
   // Rounds the mix of chains that the prices lead to, of the whole and then of parts.
@@ -133,12 +127,11 @@ class TightSearch {
     if (best_) best_ = improve_by_parts(graph, bundle_, std::move(*best_), limits, deadline);
   }
 
-  void split(StageBound& bound, std::size_t most_parts) {
+  void split(StageBound& bound) {
     bound.solve(bundle_.prices());
     const std::optional<StageGraph> graph = bound.without_hopeless(known(), kMostToPrice);
     if (!graph) return;
-    StageProof proof = prove_best(*graph, bundle_, known(),
-                                  {.max_labels = options_.max_labels, .most_parts = most_parts}, deadline_);
+    StageProof proof = prove_best(*graph, bundle_, known(), {.max_labels = options_.max_labels}, deadline_);
     labels_ += proof.labels;
     complete_ = proof.complete;
     lower_bound_ = std::max(lower_bound_, proof.lower_bound);

@@ -10,9 +10,9 @@ namespace {
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 }
 
-StageBound::StageBound(const StageGraph& graph)
+StageBound::StageBound(const StageGraph& graph, MemoryPrices prices)
     : graph_(graph),
-      prices_(graph.costs()),
+      prices_(std::move(prices)),
       entering_((graph.costs().pieces() + 1) * graph.costs().kinds(), kInfinite),
       leaving_(entering_.size(), kInfinite) {
   for (std::size_t kind = 0; kind < graph.costs().kinds(); ++kind)
@@ -44,9 +44,11 @@ void StageBound::leave(std::size_t cut) {
 void StageBound::solve(std::vector<double> prices) {
   prices_.set(std::move(prices));
   const StageCosts& costs = graph_.costs();
-  for (std::size_t cut = costs.pieces(); cut-- > 0;) {
-    for (std::size_t kind = 0; kind < costs.kinds(); ++kind) enter(cut, kind);
-    if (cut > 0) leave(cut);
+  const std::vector<StageGraph::Start>& starts = graph_.starts();
+  for (std::size_t i = starts.size(); i-- > 0;) {
+    enter(starts[i].cut, starts[i].kind);
+    const bool is_first_of_cut = i == 0 || starts[i - 1].cut != starts[i].cut;
+    if (is_first_of_cut && starts[i].cut > 0) leave(starts[i].cut);
   }
   double least = kInfinite;
   for (std::size_t kind = 0; kind < costs.kinds(); ++kind)
@@ -84,43 +86,41 @@ std::vector<StageGraph::Stage> StageBound::cheapest(std::vector<std::uint32_t>* 
   return stages;
 }
 
-void StageBound::reach(std::size_t cut, const std::vector<double>& ended, std::vector<double>& begun) const {
+double StageBound::reach(std::size_t cut, std::size_t to, const std::vector<double>& ended) const {
   const StageCosts& costs = graph_.costs();
-  for (std::size_t to = 0; to < costs.kinds(); ++to) {
-    double& least = begun[to];
-    least = cut == 0 ? costs.way_in(to) : kInfinite;
-    if (cut == 0 || entering(cut, to) == kInfinite) continue;
-    const double* const ways = costs.ways_to(cut, to);
-    for (std::size_t from = 0; from < costs.kinds(); ++from)
-      least = std::min(least, ended[at(cut, from)] + ways[from]);
-  }
+  if (cut == 0) return costs.way_in(to);
+  double least = kInfinite;
+  const double* const ways = costs.ways_to(cut, to);
+  for (std::size_t from = 0; from < costs.kinds(); ++from)
+    least = std::min(least, ended[at(cut, from)] + ways[from]);
+  return least;
 }
 
-std::optional<StageGraph> StageBound::without_hopeless(double known, std::size_t most) const {
+std::optional<StageGraph> StageBound::without_hopeless(double known, std::size_t most,
+                                                       std::vector<double>* bounds) const {
   const StageCosts& costs = graph_.costs();
   std::vector<double> ended(entering_.size(), kInfinite);
-  std::vector<double> begun(costs.kinds());
   std::vector<StageGraph::Stage> stages;
   std::vector<std::uint32_t> chosen;
-  for (std::size_t cut = 0; cut < costs.pieces(); ++cut) {
-    reach(cut, ended, begun);
-    for (std::size_t kind = 0; kind < costs.kinds(); ++kind) {
-      if (begun[kind] == kInfinite) continue;
-      graph_.for_each_stage(
-          cut, kind, costs.budget(kind),
-          [&](std::size_t end, double seconds, std::uint64_t bytes, std::uint32_t index) {
-            const double until_end = begun[kind] + seconds + prices_.of(kind, bytes);
-            double& least = ended[at(end, kind)];
-            least = std::min(least, until_end);
-            if (!(until_end + leaving(end, kind) - prices_.of_everything() < known)) return;
-            if (graph_.is_listed()) {
-              chosen.push_back(index);
-            } else {
-              stages.push_back({static_cast<std::uint32_t>(cut), static_cast<std::uint32_t>(end),
-                                static_cast<std::uint32_t>(kind), seconds, bytes});
-            }
-          });
-    }
+  for (const auto& [cut, kind] : graph_.starts()) {
+    if (entering(cut, kind) == kInfinite) continue;
+    const double begun = reach(cut, kind, ended);
+    if (begun == kInfinite) continue;
+    graph_.for_each_stage(cut, kind, costs.budget(kind),
+                          [&, first = cut, on = kind](std::size_t end, double seconds, std::uint64_t bytes,
+                                                      std::uint32_t index) {
+                            const double until_end = begun + seconds + prices_.of(on, bytes);
+                            double& least = ended[at(end, on)];
+                            least = std::min(least, until_end);
+                            const double chain = until_end + leaving(end, on) - prices_.of_everything();
+                            if (!(chain < known)) return;
+                            if (bounds) bounds->push_back(chain);
+                            if (graph_.is_listed()) {
+                              chosen.push_back(index);
+                            } else {
+                              stages.push_back({first, static_cast<std::uint32_t>(end), on, seconds, bytes});
+                            }
+                          });
     if (stages.size() + chosen.size() > most) return std::nullopt;
   }
   if (graph_.is_listed()) return StageGraph(costs, graph_.listed(), std::move(chosen));

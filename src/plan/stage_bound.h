@@ -15,9 +15,12 @@ namespace lamina {
 // against that. The graph has to outlive it.
 class StageBound {
  public:
-  explicit StageBound(const StageGraph& graph);
+  explicit StageBound(const StageGraph& graph) : StageBound(graph, MemoryPrices(graph.costs())) {}
+  // With the prices of what fixed stages leave. In the graph these take 0 bytes, and all others fit one of
+  // the machines.
+  StageBound(const StageGraph& graph, MemoryPrices prices);
 
-  // In cuts × kinds² + stages steps.
+  // In starts × kinds + stages steps.
   void solve(std::vector<double> prices);
 
   const StageGraph& graph() const { return graph_; }
@@ -33,15 +36,16 @@ class StageBound {
   std::vector<StageGraph::Stage> cheapest(std::vector<std::uint32_t>* indices = nullptr) const;
 
   // What is left of the graph without stages of which every chain is as slow as `known` or slower. Nothing
-  // where that is more than `most` stages.
-  std::optional<StageGraph> without_hopeless(double known, std::size_t most) const;
+  // where that is more than `most` stages. `bounds`: the fastest chain through each stage that is left.
+  std::optional<StageGraph> without_hopeless(double known, std::size_t most,
+                                             std::vector<double>* bounds = nullptr) const;
 
  private:
   std::size_t at(std::size_t cut, std::size_t kind) const { return cut * graph_.costs().kinds() + kind; }
   void enter(std::size_t cut, std::size_t kind);
   void leave(std::size_t cut);
-  // Least time plus price up to a stage on each kind, from the ends of stages before.
-  void reach(std::size_t cut, const std::vector<double>& ended, std::vector<double>& begun) const;
+  // Least time plus price up to a stage on the kind, from the ends of stages before.
+  double reach(std::size_t cut, std::size_t to, const std::vector<double>& ended) const;
 
   const StageGraph& graph_;
   MemoryPrices prices_;

@@ -4,6 +4,12 @@
 
 namespace lamina {
 
+StageGraph::StageGraph(const StageCosts& costs) : costs_(&costs) {
+  for (std::uint32_t cut = 0; cut < costs.pieces(); ++cut) {
+    for (std::uint32_t kind = 0; kind < costs.kinds(); ++kind) starts_.push_back({cut, kind});
+  }
+}
+
 StageGraph::StageGraph(const StageCosts& costs, Stages listed, std::vector<std::uint32_t> chosen)
     : costs_(&costs),
       listed_(std::move(listed)),
@@ -11,7 +17,8 @@ StageGraph::StageGraph(const StageCosts& costs, Stages listed, std::vector<std::
       begin_(costs.pieces() * costs.kinds() + 1, 0) {
   for (const std::uint32_t index : chosen_) {
     const Stage& stage = (*listed_)[index];
-    ++begin_[stage.first * costs.kinds() + stage.kind + 1];
+    std::uint32_t& count = begin_[stage.first * costs.kinds() + stage.kind + 1];
+    if (count++ == 0) starts_.push_back({stage.first, stage.kind});
   }
   std::partial_sum(begin_.begin(), begin_.end(), begin_.begin());
 }

@@ -26,7 +26,7 @@ class StageGraph {
   static constexpr std::uint32_t kUnlisted = static_cast<std::uint32_t>(-1);
 
   // Every stage.
-  explicit StageGraph(const StageCosts& costs) : costs_(&costs) {}
+  explicit StageGraph(const StageCosts& costs);
   // Those of these indices into the list, which is ordered by first cut and kind; so are they.
   StageGraph(const StageCosts& costs, Stages listed, std::vector<std::uint32_t> chosen);
   // All of such a list.
@@ -36,6 +36,13 @@ class StageGraph {
   bool is_listed() const { return listed_ != nullptr; }
   const Stages& listed() const { return listed_; }
   const std::vector<std::uint32_t>& chosen() const { return chosen_; }
+
+  // Where stages may begin, by cut and kind.
+  struct Start {
+    std::uint32_t cut = 0;
+    std::uint32_t kind = 0;
+  };
+  const std::vector<Start>& starts() const { return starts_; }
 
   // Calls visit(end, seconds, bytes, index in the list or kUnlisted) for the stages on the kind that begin at
   // `first` and that a machine with so much free memory can hold.
@@ -59,6 +66,7 @@ class StageGraph {
   Stages listed_;
   std::vector<std::uint32_t> chosen_;
   std::vector<std::uint32_t> begin_;  // [cut][kind], in `chosen_`
+  std::vector<Start> starts_;
 };
 
 }  // namespace lamina

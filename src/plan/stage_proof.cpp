@@ -1,13 +1,10 @@
 #include "plan/stage_proof.h"
 
-#include "plan/best_prices.h"
-#include "plan/stage_search.h"
+#include "base/parallel.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdint>
 #include <limits>
-#include <queue>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -16,19 +13,12 @@ namespace lamina {
 namespace {
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
-constexpr std::size_t kMostWaitingStages = 50'000'000;  // of all graphs that wait: 200 MB
-constexpr StageSearchLimits kSmallSearch = {2000, 3000};
-constexpr PriceLimits kPriceLimits = {20, 0.02};
-constexpr double kUndecided = 1e-3;  // a share of a mix that is no mix
-
-struct Node {
-  double bound = 0;
-  std::vector<std::uint32_t> stages;
-  BundleMethod bundle;
-};
+constexpr std::size_t kMostWaitingStages = 50'000'000;  // of all families that wait: 200 MB
+// Parts looked at at once, whatever threads there are, so that the answer does not depend on these.
+constexpr std::size_t kAtOnce = 32;
 
 struct HigherBound {
-  bool operator()(const Node& a, const Node& b) const { return a.bound > b.bound; }
+  bool operator()(const Part& a, const Part& b) const { return a.bound > b.bound; }
 };
 
 class Proof {
@@ -36,143 +26,74 @@ class Proof {
   Proof(const StageGraph& graph, double known, const StageProofLimits& limits, const Deadline& deadline)
       : costs_(graph.costs()), listed_(graph.listed()), known_(known), limits_(limits), deadline_(deadline) {}
 
-  StageProof run(Node root) {
-    push(std::move(root));
-    for (std::size_t part = 0; part < limits_.most_parts && !nodes_.empty(); ++part) {
+  StageProof run(Part all) {
+    waiting_ = all.family->stages.size();
+    parts_.push_back(std::move(all));
+    while (!parts_.empty() && parts_.front().bound < known_) {
       if (deadline_.passed() || waiting_ > kMostWaitingStages) break;
-      Node node = pop();
-      if (node.bound >= known_) break;  // and so are all others
-      settle(std::move(node));
+      std::vector<Part> parts;
+      while (parts.size() < kAtOnce && !parts_.empty() && parts_.front().bound < known_)
+        parts.push_back(pop());
+      settle(parts);
     }
-    result_.lower_bound = std::min(known_, unsettled_);
-    for (const Node& node : nodes_) result_.lower_bound = std::min(result_.lower_bound, node.bound);
+    result_.lower_bound = std::min(known_, open_);
+    for (const Part& part : parts_) result_.lower_bound = std::min(result_.lower_bound, part.bound);
     result_.complete = result_.lower_bound >= known_;
     return std::move(result_);
   }
 
  private:
-  void push(Node node) {
-    waiting_ += node.stages.size();
-    nodes_.push_back(std::move(node));
-    std::push_heap(nodes_.begin(), nodes_.end(), HigherBound());
-  }
-
-  Node pop() {
-    std::pop_heap(nodes_.begin(), nodes_.end(), HigherBound());
-    Node node = std::move(nodes_.back());
-    nodes_.pop_back();
-    waiting_ -= node.stages.size();
-    return node;
-  }
-
-  // Whether nothing faster than what is known now is left in the bound's graph.
-  bool search(const StageBound& bound, StageSearchLimits limits) {
-    limits.faster_than = known_;
-    StageSearchResult found = search_stages(bound, limits, deadline_);
-    result_.labels += found.labels;
-    if (found.placement) {
-      known_ = found.placement->latency;
-      result_.placement = std::move(found.placement);
-    }
-    return found.complete;
+  Part pop() {
+    std::pop_heap(parts_.begin(), parts_.end(), HigherBound());
+    Part part = std::move(parts_.back());
+    parts_.pop_back();
+    if (part.family.use_count() == 1) waiting_ -= part.family->stages.size();
+    return part;
   }
 
   // Splits what can't be settled.
-  void settle(Node node) {
-    const StageGraph whole(costs_, listed_, std::move(node.stages));
-    StageBound bound(whole);
-    PriceLimits limits = kPriceLimits;
-    limits.known = known_;
-    raise_prices(bound, node.bundle, limits, deadline_);
-    const double least = std::max(node.bound, bound.lower_bound());
-    if (bound.lower_bound() >= known_) return;
-    const StageGraph graph = *bound.without_hopeless(known_, kInfiniteStages);
-    if (graph.chosen().size() <= limits_.small_graph && search(bound, kSmallSearch)) return;
-    std::optional<Branch> branch = undecided(node.bundle);
-    if (!branch) branch = still_open(graph);
-    if (!branch) {
-      if (!search(bound, {limits_.max_labels, limits_.max_labels})) unsettled_ = std::min(unsettled_, least);
-      return;
-    }
-    for (const bool there : {true, false}) {
-      std::vector<std::uint32_t> stages;
-      for (const std::uint32_t index : graph.chosen()) {
-        const StageGraph::Stage& stage = (*listed_)[index];
-        const bool holds = stage.first <= branch->piece && branch->piece < stage.end;
-        if (!holds || (stage.kind == branch->kind) == there) stages.push_back(index);
+  void settle(const std::vector<Part>& parts) {
+    std::vector<PartOutcome> outcomes(parts.size());
+    for_each_in_parallel(parts.size(), limits_.threads, [&](std::size_t i) {
+      outcomes[i] = look_at(parts[i], costs_, listed_, known_, limits_, deadline_);
+    });
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      PartOutcome& outcome = outcomes[i];
+      remember(parts[i], outcome, costs_, listed_);
+      result_.labels += outcome.labels;
+      if (outcome.placement && outcome.placement->latency < known_) {
+        known_ = outcome.placement->latency;
+        result_.placement = std::move(outcome.placement);
       }
-      if (std::optional<Node> part = make_part(std::move(stages), node.bundle, least)) push(std::move(*part));
+      if (outcome.is_open) open_ = std::min(open_, outcome.bound);
+      if (outcome.left) split(std::move(outcome));
     }
   }
 
-  // A part of a graph, with what the whole one's prices say of it.
-  std::optional<Node> make_part(std::vector<std::uint32_t> stages, const BundleMethod& bundle,
-                                double least) const {
-    const StageGraph graph(costs_, listed_, std::move(stages));
-    StageBound bound(graph);
-    bound.solve(bundle.prices());
-    if (bound.lower_bound() >= known_) return std::nullopt;
-    const StageGraph narrowed = *bound.without_hopeless(known_, kInfiniteStages);
-    Node node{std::max(least, bound.lower_bound()), narrowed.chosen(), bundle};
-    node.bundle.keep_planes_of(node.stages);
-    return node;
-  }
-
-  struct Branch {
-    std::uint32_t piece = 0;
-    std::uint32_t kind = 0;
-  };
-
-  // Where the mix of chains that the prices lead to is least decided.
-  std::optional<Branch> undecided(const BundleMethod& bundle) const {
-    std::vector<double> mix(costs_.pieces() * costs_.kinds(), 0);
-    for (const BundleMethod::Weighted& chain : bundle.planes()) {
-      if (chain.weight == 0) continue;
-      for (const std::uint32_t index : chain.plane->stages) {
-        const StageGraph::Stage& stage = (*listed_)[index];
-        for (std::uint32_t piece = stage.first; piece < stage.end; ++piece)
-          mix[piece * costs_.kinds() + stage.kind] += chain.weight;
+  // By the stage that has the piece, on a machine of each pool.
+  void split(PartOutcome outcome) {
+    const auto family = std::make_shared<Family>(*std::move(outcome.left));
+    waiting_ += family->stages.size();
+    for (std::size_t i = 0; i < family->stages.size(); ++i) {
+      const StageGraph::Stage& stage = (*listed_)[family->stages[i]];
+      if (outcome.piece < stage.first || stage.end <= outcome.piece) continue;
+      for (const MemoryPool& pool : family->memory.pools) {
+        if (pool.kind != stage.kind || stage.bytes > pool.free) continue;
+        parts_.push_back(
+            {std::max(outcome.bound, outcome.chains[i]), family, family->stages[i], pool.device});
+        std::push_heap(parts_.begin(), parts_.end(), HigherBound());
       }
     }
-    std::optional<Branch> best;
-    double most = kUndecided;
-    for (std::size_t piece = 0; piece < costs_.pieces(); ++piece) {
-      const auto row = mix.begin() + static_cast<std::ptrdiff_t>(piece * costs_.kinds());
-      const auto top = std::max_element(row, row + static_cast<std::ptrdiff_t>(costs_.kinds()));
-      const double doubt = std::min(*top, 1 - *top);
-      if (doubt <= most) continue;
-      most = doubt;
-      best = Branch{static_cast<std::uint32_t>(piece), static_cast<std::uint32_t>(top - row)};
-    }
-    return best;
   }
-
-  // Where the mix is one chain that does not fit (machines of one kind share a pool there): the first piece
-  // that stages on two kinds may hold.
-  std::optional<Branch> still_open(const StageGraph& graph) const {
-    std::vector<std::optional<std::uint32_t>> kind_at(costs_.pieces());
-    std::optional<Branch> first;
-    for (const std::uint32_t index : graph.chosen()) {
-      const StageGraph::Stage& stage = (*listed_)[index];
-      for (std::uint32_t piece = stage.first; piece < stage.end; ++piece) {
-        if (!kind_at[piece]) kind_at[piece] = stage.kind;
-        if (*kind_at[piece] != stage.kind && (!first || piece < first->piece))
-          first = Branch{piece, stage.kind};
-      }
-    }
-    return first;
-  }
-
-  static constexpr std::size_t kInfiniteStages = std::numeric_limits<std::size_t>::max();
 
   const StageCosts& costs_;
   StageGraph::Stages listed_;
   double known_;  // the latency to beat
   const StageProofLimits& limits_;
   const Deadline& deadline_;
-  std::vector<Node> nodes_;       // a heap, the lowest bound on top
-  std::size_t waiting_ = 0;       // stages of `nodes_`
-  double unsettled_ = kInfinite;  // the least bound of graphs that could be neither split nor searched
+  std::vector<Part> parts_;  // a heap, the lowest bound on top
+  std::size_t waiting_ = 0;  // stages of their families
+  double open_ = kInfinite;  // the least bound of parts that could be neither settled nor split
   StageProof result_;
 };
 
@@ -180,7 +101,11 @@ class Proof {
 
 StageProof prove_best(const StageGraph& graph, const BundleMethod& bundle, double known,
                       const StageProofLimits& limits, const Deadline& deadline) {
-  return Proof(graph, known, limits, deadline).run({bundle.value(), graph.chosen(), bundle});
+  Family all;
+  all.stages = graph.chosen();
+  all.memory = {memory_pools(graph.costs()), bundle.prices()};
+  return Proof(graph, known, limits, deadline)
+      .run({bundle.value(), std::make_shared<Family>(std::move(all))});
 }
 
 }  // namespace lamina

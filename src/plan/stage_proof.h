@@ -3,10 +3,10 @@
 
 #include "base/clock.h"
 #include "plan/bundle_method.h"
+#include "plan/proof_part.h"
 #include "plan/stage_graph.h"
 
 #include <cstddef>
-#include <limits>
 #include <optional>
 
 namespace lamina {
@@ -18,17 +18,13 @@ struct StageProof {
   std::size_t labels = 0;              // partial placements looked at
 };
 
-struct StageProofLimits {
-  std::size_t small_graph = 200;     // stages, of graphs that are searched before they are split
-  std::size_t max_labels = 100'000;  // of a search where nothing is left to be split
-  std::size_t most_parts = std::numeric_limits<std::size_t>::max();  // that are looked at
-};
-
-// Branch and bound: of a graph's placements, some have a certain piece on a certain kind of machine and the
-// others have not. Both are graphs of fewer stages; each gets prices of its own, which raise its bound, and
-// loses the stages that are hopeless by it. Small ones are searched to their end. The graph with the lowest
-// bound comes first, so that the least of all bounds rises. `bundle` holds good prices for the listed graph
-// and the planes that led there.
+// Branch and bound: each placement runs a certain piece in one of the stages that have it, on one of the
+// machines of that stage's kind. With the stage fixed there, the machine has so much memory less, and all
+// stages are gone that overlap it. What is left gets prices of its own, which raise its bound, and loses the
+// stages that are hopeless by it. The next piece is the one whose stages promise least, few or slow ones.
+// Parts with the lowest bounds come first, some at once, so that the least of all bounds rises; small ones
+// are searched to their end. `bundle` holds good prices for the listed graph. The answer does not depend on
+// the number of threads unless the deadline cuts it short.
 StageProof prove_best(const StageGraph& graph, const BundleMethod& bundle, double known,
                       const StageProofLimits& limits, const Deadline& deadline);
 

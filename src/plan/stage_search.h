@@ -2,12 +2,12 @@
 #pragma once
 
 #include "base/clock.h"
+#include "plan/memory_pools.h"
 #include "plan/stage_bound.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <optional>
 #include <vector>
 
@@ -26,14 +26,6 @@ struct StageSearchResult {
   std::size_t labels = 0;              // partial placements followed
 };
 
-// Stages that have their machine already, by the cut where they begin. They don't overlap and fit together;
-// the bound's graph has each of them, and none that overlaps one.
-struct FixedStage {
-  std::size_t device = 0;
-  std::uint64_t bytes = 0;
-};
-using FixedStages = std::map<std::size_t, FixedStage>;
-
 // Of the partial placements of stages of the bound's graph that end at a cut, those are followed that promise
 // the least latency by `bound` (solved; any prices do), less those that another on the same machine beats in
 // time and in the memory of every machine. Machines of one kind are exchangeable: what counts is how much
@@ -41,8 +33,9 @@ using FixedStages = std::map<std::size_t, FixedStage>;
 // always the same, unless the deadline cuts it short. More than 63 machines that have to be used are
 // Error(unsupported).
 //
-// With fixed stages, `complete` tells of the placements that have them. One that the search finds may be
-// faster still: where a stage comes next to a fixed one on the same machine, the two are one.
+// The bound's graph has each of the fixed stages, and none that overlaps one. `complete` tells then of the
+// placements that have them. One that the search finds may be faster still: where a stage comes next to a
+// fixed one on the same machine, the two are one.
 StageSearchResult search_stages(const StageBound& bound, const StageSearchLimits& limits,
                                 const Deadline& deadline, const FixedStages& fixed = {});
 

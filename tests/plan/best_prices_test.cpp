@@ -2,7 +2,11 @@
 
 #include "plan/random_problem.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <random>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -66,6 +70,53 @@ TEST(MemoryPrices, MeasuresCountNoMoreThanFits) {
     EXPECT_GT(taken.front(), 0);
   }
   EXPECT_GT(full, 1'000);
+}
+
+// Of what fixed stages leave of machines of one kind, a stage takes where that is cheapest.
+TEST(MemoryPrices, AStageIsOnTheCheapestMachineThatItFits) {
+  std::mt19937 random(13);
+  PlacementProblem problem = random_problem(random, {.max_devices = 4, .least_devices = 4});
+  problem.source = 0;
+  make_alike(problem);
+  for (PlanDevice& device : problem.devices) device.memory_budget = 1'000;
+  const StageCosts costs(problem);
+  const std::vector<MemoryPool> pools = memory_pools(costs, {{0, {1, 300}}, {2, {3, 300}}, {4, {1, 200}}});
+  ASSERT_EQ(pools.size(), 4U);  // the source, and of the three others each what it has left
+  MemoryPrices prices(costs, pools);
+  const std::size_t measures = prices.size() / pools.size();
+  for (int i = 0; i < 1'000; ++i) {
+    std::vector<double> some;
+    for (std::size_t price = 0; price < prices.size(); ++price)
+      some.push_back(std::uniform_real_distribution<double>(0, 1)(random));
+    prices.set(some);
+    const std::uint64_t bytes = random() % 1'000 + 1;
+    // Steps are looked up by shares of 1/360, rounded down.
+    const auto cheapest = [&](double rounding) {
+      double least = std::numeric_limits<double>::infinity();
+      for (std::size_t pool = 0; pool < pools.size(); ++pool) {
+        if (pools[pool].kind != 1 || bytes > pools[pool].free) continue;
+        const double share = double(bytes) / double(pools[pool].free);
+        double price = some[pool * measures] * share;
+        for (std::size_t measure = 1; measure < measures; ++measure) {
+          const double steps = std::ceil(double(measure + 1) * (share - rounding)) - 1;
+          price += some[pool * measures + measure] * std::max(0.0, steps) / double(measure);
+        }
+        least = std::min(least, price);
+      }
+      return least;
+    };
+    EXPECT_LE(prices.of(1, bytes), cheapest(0) + 1e-9) << bytes << " bytes";
+    EXPECT_GE(prices.of(1, bytes), cheapest(1.0 / 360) - 1e-9) << bytes << " bytes";
+    double of_everything = 0;
+    for (std::size_t price = 0; price < some.size(); ++price)
+      of_everything += some[price] * double(pools[price / measures].machines);
+    EXPECT_NEAR(prices.of_everything(), of_everything, 1e-9);
+    std::vector<double> taken = prices.nothing_taken();
+    prices.take(taken, 1, bytes);
+    double paid = of_everything;
+    for (std::size_t price = 0; price < taken.size(); ++price) paid += taken[price] * some[price];
+    EXPECT_NEAR(paid, prices.of(1, bytes), 1e-9) << bytes << " bytes";
+  }
 }
 
 }  // namespace

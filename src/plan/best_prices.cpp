@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,10 @@ constexpr double kNothing = 1e-6;      // a share of the bound
 // Where nothing fits the memory, prices rise without end: so many times the first bound is enough.
 constexpr double kEndless = 1e6;
 constexpr double kMicrosecond = 1e-6;
+// Of a part of all stages:
+constexpr int kMostParts = 20;
+constexpr std::size_t kMostOfPart = 30'000;  // new ones
+constexpr double kAsGoodAsAll = 0.02;        // of that gap
 
 // The cheapest chain's latency, and what it takes of each measure of memory beyond what there is.
 TangentPlane plane_of(const StageBound& bound) {
@@ -26,6 +32,17 @@ TangentPlane plane_of(const StageBound& bound) {
   }
   plane.offset = bound.lower_bound() + bound.prices().of_everything() - priced;
   return plane;
+}
+
+// Both in the order of a list.
+std::vector<StageGraph::Stage> merge(const std::vector<StageGraph::Stage>& a,
+                                     const std::vector<StageGraph::Stage>& b) {
+  std::vector<StageGraph::Stage> both;
+  std::set_union(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(both),
+                 [](const StageGraph::Stage& x, const StageGraph::Stage& y) {
+                   return std::tie(x.first, x.kind, x.end) < std::tie(y.first, y.kind, y.end);
+                 });
+  return both;
 }
 
 }  // namespace
@@ -45,6 +62,32 @@ void raise_prices(StageBound& bound, BundleMethod& bundle, const PriceLimits& li
     bundle.add(prices, bound.lower_bound(), plane_of(bound));
   }
   if (bound.prices().prices() != bundle.prices()) bound.solve(bundle.prices());
+}
+
+void raise_prices_partly(StageBound& bound, BundleMethod& bundle, const PriceLimits& limits,
+                         const Deadline& deadline) {
+  bound.solve(bundle.prices());
+  std::vector<StageGraph::Stage> part;
+  std::vector<double> best = bundle.prices();
+  double highest = bound.lower_bound();
+  for (int round = 0; round < kMostParts && !deadline.passed(); ++round) {
+    const double value = bound.lower_bound();
+    if (highest >= limits.known || !std::isfinite(value)) break;
+    const double gap = std::min(limits.known - value, std::abs(value) * kHopedForGap + kMicrosecond);
+    part = merge(part, *bound.most_promising(gap, kMostOfPart).listed());
+    const StageGraph graph = StageGraph::of(bound.graph().costs(), part);
+    StageBound of_part(graph);
+    bundle = BundleMethod(bundle.prices());
+    raise_prices(of_part, bundle, limits, deadline);
+    bound.solve(bundle.prices());
+    if (bound.lower_bound() > highest) {
+      highest = bound.lower_bound();
+      best = bundle.prices();
+    }
+    if (of_part.lower_bound() - bound.lower_bound() <= kAsGoodAsAll * gap) break;
+  }
+  if (bound.prices().prices() != best) bound.solve(best);
+  bundle = BundleMethod(std::move(best));
 }
 
 }  // namespace lamina

@@ -21,4 +21,10 @@ struct PriceLimits {
 void raise_prices(StageBound& bound, BundleMethod& bundle, const PriceLimits& limits,
                   const Deadline& deadline);
 
+// The same where there are many stages, most of which no good placement has: prices of those that promise
+// most are raised, then all stages are looked at with them, and so on until the others change nothing
+// (partial pricing). The graph of `bound` is one of every stage; the bundle ends without planes.
+void raise_prices_partly(StageBound& bound, BundleMethod& bundle, const PriceLimits& limits,
+                         const Deadline& deadline);
+
 }  // namespace lamina

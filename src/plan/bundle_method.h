@@ -26,8 +26,6 @@ class BundleMethod {
  public:
   explicit BundleMethod(std::vector<double> prices) : centre_(std::move(prices)) {}
 
-  // Leaves out all planes, but not how far steps go.
-  void forget() { planes_.clear(); }
   // What the function is at the centre, before the first step; and again when it was made higher (planes that
   // no longer count are left out before).
   void begin(double value, TangentPlane plane);

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -26,12 +27,10 @@ constexpr std::size_t kWidening = 4;
 constexpr std::size_t kWidest = 256;  // before branch and bound takes over
 // Where prices lead the search into want of memory, these times the prices make it save more.
 constexpr double kThriftier[] = {3, 10, 100};
-constexpr std::size_t kMostStages = 4'000'000;  // that are listed: 130 MB
-// Beyond so many that may be worth it, prices of all of them take too long: plans come first.
+constexpr double kHopedFor = 1.1;  // times the bound, where nothing is known
+// Beyond so many that may be worth it, proofs take too long: there is time for better placements alone, of
+// the most promising of them.
 constexpr std::size_t kMostToPrice = 200'000;
-// As many parts as there is time for.
-constexpr PartLimits kPartsOfMany = {
-    .rounds = 1'000'000, .slower_at_first = 0, .dives = {.price_rounds = 20}};
 
 class TightSearch {
  public:
@@ -62,7 +61,8 @@ class TightSearch {
 
   void raise(StageBound& bound, PriceLimits limits) {
     limits.known = known();
-    raise_prices(bound, bundle_, limits, Deadline(deadline_.left() / 5));
+    const auto raise = bound.graph().is_listed() ? raise_prices : raise_prices_partly;
+    raise(bound, bundle_, limits, Deadline(deadline_.left() / 5));
     lower_bound_ = std::max(lower_bound_, std::min(bound.lower_bound(), known()));
     if (bound.lower_bound() >= known()) complete_ = true;
   }
@@ -101,22 +101,28 @@ class TightSearch {
     StageBound bound(everything_);
     raise(bound, kPriceLimits);
     if (complete_) return;
-    const std::optional<StageGraph> graph = bound.without_hopeless(known(), kMostStages);
+    std::optional<StageGraph> graph = bound.without_hopeless(known(), kMostToPrice);
     if (!graph) {
-      widen(bound, options_.max_labels);
-      return;
+      improve_many(bound, Deadline(deadline_.left() / 2));
+      graph = bound.without_hopeless(known(), kMostToPrice);
+      if (!graph) return improve_many(bound, deadline_);
     }
-    bundle_.forget();  // its planes stand for stages that had no index
     StageBound narrowed(*graph);
-    if (graph->chosen().size() > kMostToPrice) {
-      improve(*graph, kPartsOfMany, deadline_);
-    } else {
-      raise(narrowed, kPriceLimits);
-      if (!complete_) widen(narrowed, kWidest);
-      if (complete_) return;
-      improve(*graph, {}, Deadline(deadline_.left() / 3));
-    }
+    raise(narrowed, kPriceLimits);
+    if (!complete_) widen(narrowed);
+    if (complete_) return;
+    improve(*graph, {}, Deadline(deadline_.left() / 3));
     split(narrowed);
+  }
+
+  void improve_many(const StageBound& bound, const Deadline& deadline) {
+    const double hoped_for = std::min(known(), bound.lower_bound() * kHopedFor);
+    PartLimits limits;
+    limits.rounds = std::numeric_limits<std::size_t>::max();
+    limits.most_freed = 0.3;
+    limits.slower_at_first = 0;
+    limits.dives.price_rounds = 20;
+    improve(bound.most_promising(hoped_for - bound.lower_bound(), kMostToPrice), limits, deadline);
   }
 
   // Rounds the mix of chains that the prices lead to, of the whole and then of parts.
@@ -129,9 +135,8 @@ class TightSearch {
 
   void split(StageBound& bound) {
     bound.solve(bundle_.prices());
-    const std::optional<StageGraph> graph = bound.without_hopeless(known(), kMostToPrice);
-    if (!graph) return;
-    StageProof proof = prove_best(*graph, bundle_, known(), {.max_labels = options_.max_labels}, deadline_);
+    const StageGraph graph = *bound.without_hopeless(known(), kMostToPrice);
+    StageProof proof = prove_best(graph, bundle_, known(), {.max_labels = options_.max_labels}, deadline_);
     labels_ += proof.labels;
     complete_ = proof.complete;
     lower_bound_ = std::max(lower_bound_, proof.lower_bound);
@@ -139,8 +144,8 @@ class TightSearch {
   }
 
   // Follows ever more partial placements, as long as max_labels of them would do for all cuts.
-  void widen(const StageBound& bound, std::size_t widest) {
-    for (std::size_t width = kNarrowest * kWidening; width <= widest; width *= kWidening) {
+  void widen(const StageBound& bound) {
+    for (std::size_t width = kNarrowest * kWidening; width <= kWidest; width *= kWidening) {
       if (complete_ || deadline_.passed() || width * problem_.pieces.size() > options_.max_labels) return;
       follow(bound, width);
     }

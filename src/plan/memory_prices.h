@@ -53,7 +53,7 @@ class MemoryPrices {
  private:
   // More measures make a better bound, but many prices take long to find.
   static constexpr std::size_t kMeasures = 15;
-  static constexpr std::size_t kMeasuresOfManyKinds = 5;
+  static constexpr std::size_t kMeasuresOfManyKinds = 15;
   static constexpr std::size_t kManyKinds = 17;
   // Steps are looked up by the share of what is free, rounded down, which never asks too much.
   static constexpr std::size_t kShares = 360;

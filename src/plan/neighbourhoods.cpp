@@ -3,6 +3,8 @@
 #include "plan/chance.h"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -10,8 +12,9 @@ namespace lamina {
 
 namespace {
 
-// Of stages and machines that are freed, by turns: small parts are quick, large ones get farther.
-constexpr double kFreed[] = {0.2, 0.4, 0.6};
+constexpr std::size_t kAtOnce = 4;  // dives of a round
+// Of the most that is freed, by turns: small parts are quick, large ones get farther.
+constexpr double kFreed[] = {1.0 / 3, 2.0 / 3, 1};
 
 std::vector<PlacedStage> keep_around_row(const std::vector<PlacedStage>& stages, double freed,
                                          Random& random) {
@@ -40,20 +43,30 @@ Placement improve_by_parts(const StageGraph& graph, const BundleMethod& bundle, 
   const std::size_t machines = graph.costs().problem().devices.size();
   Random random;
   Placement best = placement;
-  StageDiveLimits dives = limits.dives;
-  dives.noise = limits.noise;
   for (std::size_t round = 0; round < limits.rounds && !deadline.passed(); ++round) {
-    const double freed = kFreed[random() % std::size(kFreed)];
-    const std::vector<PlacedStage> kept =
-        random() % 2 == 0 ? keep_around_row(placement.stages, freed, random)
-                          : keep_on_other_machines(placement.stages, machines, freed, random);
     const double slower = limits.slower_at_first * best.latency / static_cast<double>(best.stages.size()) *
                           (1 - static_cast<double>(round) / static_cast<double>(limits.rounds));
     const double accepted = std::max(placement.latency, best.latency + slower * chance(random));
-    dives.seed = static_cast<unsigned>(random());
-    StageDive found = dive(graph, bundle, accepted, dives, deadline, kept);
-    if (!found.placement) continue;
-    placement = std::move(*found.placement);
+    std::vector<std::vector<PlacedStage>> kept;
+    std::vector<StageDiveLimits> dives(kAtOnce, limits.dives);
+    for (StageDiveLimits& dive : dives) {
+      const double freed = limits.most_freed * kFreed[random() % std::size(kFreed)];
+      kept.push_back(random() % 2 == 0 ? keep_around_row(placement.stages, freed, random)
+                                       : keep_on_other_machines(placement.stages, machines, freed, random));
+      dive.noise = limits.noise;
+      dive.seed = static_cast<unsigned>(random());
+    }
+    std::vector<StageDive> found(kAtOnce);
+    for_each_in_parallel(kAtOnce, limits.threads, [&](std::size_t i) {
+      found[i] = dive(graph, bundle, accepted, dives[i], deadline, kept[i]);
+    });
+    std::optional<Placement> fastest;
+    for (StageDive& one : found) {
+      if (one.placement && (!fastest || one.placement->latency < fastest->latency))
+        fastest = std::move(one.placement);
+    }
+    if (!fastest) continue;
+    placement = *std::move(fastest);
     if (placement.latency < best.latency) best = placement;
   }
   return best;

@@ -8,7 +8,9 @@ namespace lamina {
 
 namespace {
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
-}
+constexpr double kFewer = 0.7;  // of what seemed promising, where that was too much
+constexpr double kLeastShare = 1e-6;
+}  // namespace
 
 StageBound::StageBound(const StageGraph& graph, MemoryPrices prices)
     : graph_(graph),
@@ -125,6 +127,14 @@ std::optional<StageGraph> StageBound::without_hopeless(double known, std::size_t
   }
   if (graph_.is_listed()) return StageGraph(costs, graph_.listed(), std::move(chosen));
   return StageGraph::of(costs, std::move(stages));
+}
+
+StageGraph StageBound::most_promising(double seconds, std::size_t most) const {
+  for (double share = 1; share > kLeastShare; share *= kFewer) {
+    if (std::optional<StageGraph> graph = without_hopeless(lower_bound_ + share * seconds, most))
+      return *std::move(graph);
+  }
+  return StageGraph::of(graph_.costs(), {});
 }
 
 }  // namespace lamina

@@ -39,6 +39,8 @@ class StageBound {
   // where that is more than `most` stages. `bounds`: the fastest chain through each stage that is left.
   std::optional<StageGraph> without_hopeless(double known, std::size_t most,
                                              std::vector<double>* bounds = nullptr) const;
+  // The stages with chains within so many seconds of the bound; within fewer where that is more than `most`.
+  StageGraph most_promising(double seconds, std::size_t most) const;
 
  private:
   std::size_t at(std::size_t cut, std::size_t kind) const { return cut * graph_.costs().kinds() + kind; }

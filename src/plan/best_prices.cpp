@@ -18,8 +18,8 @@ constexpr double kEndless = 1e6;
 constexpr double kMicrosecond = 1e-6;
 // Of a part of all stages:
 constexpr int kMostParts = 20;
-constexpr std::size_t kMostOfPart = 30'000;  // new ones
-constexpr double kAsGoodAsAll = 0.02;        // of that gap
+constexpr double kFarAbove = 2;        // times the bound: prices of few stages might rise without end
+constexpr double kAsGoodAsAll = 0.02;  // of the hoped for gap
 
 // The cheapest chain's latency, and what it takes of each measure of memory beyond what there is.
 TangentPlane plane_of(const StageBound& bound) {
@@ -73,17 +73,20 @@ void raise_prices_partly(StageBound& bound, BundleMethod& bundle, const PriceLim
   for (int round = 0; round < kMostParts && !deadline.passed(); ++round) {
     const double value = bound.lower_bound();
     if (highest >= limits.known || !std::isfinite(value)) break;
-    const double gap = std::min(limits.known - value, std::abs(value) * kHopedForGap + kMicrosecond);
-    part = merge(part, *bound.most_promising(gap, kMostOfPart).listed());
+    PriceLimits part_limits = limits;
+    part_limits.known = std::min(limits.known, kFarAbove * highest + kMicrosecond);
+    part = merge(part, *bound.most_promising(part_limits.known - value, limits.most_of_part).listed());
+    part = merge(part, bound.cheapest());
     const StageGraph graph = StageGraph::of(bound.graph().costs(), part);
     StageBound of_part(graph);
-    bundle = BundleMethod(bundle.prices());
-    raise_prices(of_part, bundle, limits, deadline);
+    bundle = BundleMethod(best);
+    raise_prices(of_part, bundle, part_limits, deadline);
     bound.solve(bundle.prices());
     if (bound.lower_bound() > highest) {
       highest = bound.lower_bound();
       best = bundle.prices();
     }
+    const double gap = std::min(limits.known - highest, std::abs(highest) * kHopedForGap);
     if (of_part.lower_bound() - bound.lower_bound() <= kAsGoodAsAll * gap) break;
   }
   if (bound.prices().prices() != best) bound.solve(best);

@@ -5,6 +5,8 @@
 #include "plan/bundle_method.h"
 #include "plan/stage_bound.h"
 
+#include <cstddef>
+
 namespace lamina {
 
 struct PriceLimits {
@@ -13,6 +15,7 @@ struct PriceLimits {
   double share = 0.003;
   // The latency of a placement within the budgets, infinite while there is none.
   double known = 0;
+  std::size_t most_of_part = 30'000;  // stages that become part of those priced together, at once
 };
 
 // Raises bound.lower_bound() from what the bundle's prices give, and leaves `bound` solved with the best

@@ -119,9 +119,10 @@ class TightSearch {
     const double hoped_for = std::min(known(), bound.lower_bound() * kHopedFor);
     PartLimits limits;
     limits.rounds = std::numeric_limits<std::size_t>::max();
-    limits.most_freed = 0.3;
+    limits.most_freed = 0.5;
     limits.slower_at_first = 0;
     limits.dives.price_rounds = 20;
+    limits.dives.most_stages = 10'000;
     improve(bound.most_promising(hoped_for - bound.lower_bound(), kMostToPrice), limits, deadline);
   }
 

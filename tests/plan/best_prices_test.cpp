@@ -45,6 +45,42 @@ TEST(BestPrices, BoundNoBetterThanTheBestAndNoWorseThanWithoutMemory) {
   EXPECT_GT(reached, 50);
 }
 
+// Of some stages at once nearly always the same bound comes as of all.
+TEST(BestPrices, OfPartsAreAsGoodAsOfAllStages) {
+  std::mt19937 random(14);
+  int compared = 0;
+  int as_good = 0;
+  for (int i = 0; i < 40; ++i) {
+    const PlacementProblem problem = random_problem(
+        random,
+        {.max_devices = 6, .max_pieces = 30, .tightness = 0.3, .least_devices = 6, .least_pieces = 30});
+    const StageCosts costs(problem);
+    const StageGraph graph(costs);
+    StageBound all(graph);
+    BundleMethod all_prices(std::vector<double>(all.prices().size(), 0));
+    const PriceLimits limits = {400, 1e-4, std::numeric_limits<double>::infinity(), 200};
+    raise_prices(all, all_prices, limits, Deadline(std::chrono::minutes(1)));
+    if (!std::isfinite(all.lower_bound()) || all.lower_bound() > 1e3) continue;
+    ++compared;
+    StageBound partly(graph);
+    BundleMethod prices(std::vector<double>(partly.prices().size(), 0));
+    const double first = [&] {
+      partly.solve(prices.prices());
+      return partly.lower_bound();
+    }();
+    raise_prices_partly(partly, prices, limits, Deadline(std::chrono::minutes(1)));
+    EXPECT_EQ(partly.prices().prices(), prices.prices());
+    EXPECT_GE(partly.lower_bound(), first) << "case " << i;
+    if (std::abs(partly.lower_bound() - all.lower_bound()) <= 0.005 * all.lower_bound()) ++as_good;
+    // It is what all stages say at these prices.
+    StageBound again(graph);
+    again.solve(prices.prices());
+    EXPECT_EQ(again.lower_bound(), partly.lower_bound()) << "case " << i;
+  }
+  EXPECT_GT(compared, 20);
+  EXPECT_GE(as_good, compared * 9 / 10);
+}
+
 // Stages that one machine can hold together never take more than it has of any measure; stages that together
 // are too large do so of one measure at least.
 TEST(MemoryPrices, MeasuresCountNoMoreThanFits) {

@@ -127,7 +127,11 @@ TEST(Neighbourhoods, KeepWhatFitsAndOnlyMakeItFaster) {
     const std::optional<Placement> slowest = slowest_placement(problem);
     if (!slowest) continue;
     const ListedStages listed(problem);
-    const Placement better = improve_by_parts(listed.graph, listed.bundle, *slowest, {.rounds = 20}, soon());
+    const Placement better =
+        improve_by_parts(listed.graph, listed.bundle, *slowest, {.rounds = 5, .threads = 1}, soon());
+    const Placement at_once =
+        improve_by_parts(listed.graph, listed.bundle, *slowest, {.rounds = 5, .threads = 3}, soon());
+    EXPECT_EQ(better.latency, at_once.latency) << "case " << i;
     EXPECT_TRUE(is_feasible(problem, better)) << "case " << i;
     EXPECT_LE(better.latency, slowest->latency);
     EXPECT_GE(better.latency, *brute_force(problem) - 1e-9);

@@ -32,7 +32,8 @@ struct PlannedPlacement {
 
 // Where memory does not matter this is a shortest path. Elsewhere memory gets prices (memory_prices.h), which
 // give a bound and lead a search that follows ever more partial placements (stage_search.h), until none is
-// left that could be faster than the best known. Equal latencies are decided by the order of devices, so the
+// left that could be faster than the best known; hard problems are split (stage_proof.h) and looked at on all
+// processors. Equal latencies are decided by the order of devices, so the
 // answer is always the same, unless time runs out.
 //
 // Throws Error(invalid_argument) for figures that are no figures, Error(out_of_memory) that says what doesn't

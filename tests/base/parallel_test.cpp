@@ -1,5 +1,7 @@
 #include "base/parallel.h"
 
+#include "base/clock.h"
+
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -21,9 +23,11 @@ TEST(Parallel, DoesEverythingOnce) {
 // As many tasks wait for each other as there are threads.
 TEST(Parallel, WorksAtOnce) {
   std::atomic<int> begun = 0;
+  const Deadline deadline(std::chrono::minutes(1));
   for_each_in_parallel(3, 3, [&](std::size_t) {
     ++begun;
-    while (begun < 3) std::this_thread::yield();
+    while (begun < 3 && !deadline.passed()) std::this_thread::yield();
+    EXPECT_FALSE(deadline.passed());
   });
   EXPECT_EQ(begun, 3);
 }

@@ -32,7 +32,7 @@ Each node measures, within its own limits:
 
 A node may be named by its id:
 
-  $ lamina configure cut "$(docker node ls -qf name=vm4)" -c 'must={first:vm4,branch:vm5,scores:pc5}' | tail -1
+  $ lamina configure cut "$(docker node ls -qf name=vm4)" -c 'must={first:vm4,branch:vm5,pool:vm5,scores:pc5}' | tail -1
   wrote cut/plan.json
   $ jq -c '[.source, [.stages[].replicas[].device]]' cut/plan.json
   ["vm4",["vm4","vm5","pc5"]]
@@ -42,7 +42,7 @@ Plans may be tried on the nodes before one is kept:
   $ lamina configure cut vm5 --target swarm --insecure --measure 1
   lamina: plans are measured from this Docker's node, and 'vm5' is another; configure without --measure, or on that node
   [2]
-  $ lamina configure cut vm4 --target swarm --insecure --measure 1 -c 'must={first:vm4,branch:vm5,scores:pc5}' >configured
+  $ lamina configure cut vm4 --target swarm --insecure --measure 1 -c 'must={first:vm4,branch:vm5,pool:vm5,scores:pc5}' >configured
   $ sed -n '1s/:.*//p;$p' configured
   plan 1 of 1 on the machines
   wrote cut/plan.json

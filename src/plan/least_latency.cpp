@@ -134,8 +134,8 @@ class TightSearch {
     if (best_) best_ = improve_by_parts(graph, bundle_, std::move(*best_), limits, deadline);
   }
 
-  void split(StageBound& bound) {
-    bound.solve(bundle_.prices());
+  // The bound is solved with the bundle's prices.
+  void split(const StageBound& bound) {
     const StageGraph graph = *bound.without_hopeless(known(), kMostToPrice);
     StageProof proof = prove_best(graph, bundle_, known(), {.max_labels = options_.max_labels}, deadline_);
     labels_ += proof.labels;

@@ -18,14 +18,6 @@ constexpr StageSearchLimits kWholeSearch = {2000, 3000};
 // A stage whose best chain is slower by this share of the bound weighs e times less where parts are split.
 constexpr double kDecay = 0.003;
 
-std::uint64_t free_memory(const StageCosts& costs, std::size_t device, const FixedStages& fixed) {
-  std::uint64_t free = costs.budget(costs.kind_of(device));
-  for (const auto& [cut, stage] : fixed) {
-    if (stage.device == device) free -= stage.bytes;
-  }
-  return free;
-}
-
 // Prices for pools that are the same but for one machine of the kind, which had so much free.
 std::vector<double> adapt_prices(const PricedPools& known, std::size_t kind, std::uint64_t free,
                                  const std::vector<MemoryPool>& pools) {
@@ -55,7 +47,7 @@ Family fix(const Part& part, const StageCosts& costs, const std::vector<StageGra
   const StageGraph::Stage& stage = listed[part.stage];
   Family left;
   left.fixed = family.fixed;
-  left.fixed[stage.first] = {part.device, stage.bytes};
+  left.fixed[stage.first] = {part.pool.device, stage.bytes};
   left.memory.pools = memory_pools(costs, left.fixed);
   std::vector<std::uint64_t> most_free(costs.kinds(), 0);
   for (const MemoryPool& pool : left.memory.pools)
@@ -67,12 +59,11 @@ Family fix(const Part& part, const StageCosts& costs, const std::vector<StageGra
                                 : other.bytes <= most_free[other.kind] || family.fixed.contains(other.first);
     if (stays) left.stages.push_back(index);
   }
-  const auto last = family.last.find(part.device);
+  const auto last = family.last.find(part.pool.device);
   left.memory.prices =
       last != family.last.end()
           ? adapt_prices(last->second.memory, stage.kind, last->second.free, left.memory.pools)
-          : adapt_prices(family.memory, stage.kind, free_memory(costs, part.device, family.fixed),
-                         left.memory.pools);
+          : adapt_prices(family.memory, stage.kind, part.pool.free, left.memory.pools);
   return left;
 }
 
@@ -166,12 +157,10 @@ PartOutcome look_at(const Part& part, const StageCosts& costs, const StageGraph:
   return outcome;
 }
 
-void remember(const Part& part, PartOutcome& outcome, const StageCosts& costs,
-              const StageGraph::Stages& listed) {
+void remember(const Part& part, PartOutcome& outcome, const StageGraph::Stages& listed) {
   if (part.stage == StageGraph::kUnlisted) return;
-  const std::uint64_t free =
-      free_memory(costs, part.device, part.family->fixed) - (*listed)[part.stage].bytes;
-  part.family->last[part.device] = {std::move(outcome.memory), free};
+  part.family->last[part.pool.device] = {std::move(outcome.memory),
+                                         part.pool.free - (*listed)[part.stage].bytes};
 }
 
 }  // namespace lamina

@@ -42,12 +42,12 @@ struct Family {
   std::map<std::size_t, Left> last = {};
 };
 
-// Those of a family that have one more stage on a certain device; or all of it.
+// Those of a family that have one more stage on the device of a pool; or all of it.
 struct Part {
   double bound = 0;  // none is faster
   std::shared_ptr<Family> family;
   std::uint32_t stage = StageGraph::kUnlisted;
-  std::size_t device = 0;
+  MemoryPool pool = {};  // before the stage
 };
 
 struct PartOutcome {
@@ -69,7 +69,6 @@ PartOutcome look_at(const Part& part, const StageCosts& costs, const StageGraph:
                     const StageProofLimits& limits, const Deadline& deadline);
 
 // What has to be known of a part that was looked at when the next of its family is.
-void remember(const Part& part, PartOutcome& outcome, const StageCosts& costs,
-              const StageGraph::Stages& listed);
+void remember(const Part& part, PartOutcome& outcome, const StageGraph::Stages& listed);
 
 }  // namespace lamina

@@ -59,7 +59,7 @@ class Proof {
     });
     for (std::size_t i = 0; i < parts.size(); ++i) {
       PartOutcome& outcome = outcomes[i];
-      remember(parts[i], outcome, costs_, listed_);
+      remember(parts[i], outcome, listed_);
       result_.labels += outcome.labels;
       if (outcome.placement && outcome.placement->latency < known_) {
         known_ = outcome.placement->latency;
@@ -79,8 +79,7 @@ class Proof {
       if (outcome.piece < stage.first || stage.end <= outcome.piece) continue;
       for (const MemoryPool& pool : family->memory.pools) {
         if (pool.kind != stage.kind || stage.bytes > pool.free) continue;
-        parts_.push_back(
-            {std::max(outcome.bound, outcome.chains[i]), family, family->stages[i], pool.device});
+        parts_.push_back({std::max(outcome.bound, outcome.chains[i]), family, family->stages[i], pool});
         std::push_heap(parts_.begin(), parts_.end(), HigherBound());
       }
     }
